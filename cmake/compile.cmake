@@ -1,0 +1,42 @@
+# Warnings, hardening and sanitizers, and the two helpers every layer uses.
+
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+
+add_library(tw_flags INTERFACE)
+target_compile_definitions(tw_flags INTERFACE _GNU_SOURCE)
+target_compile_options(tw_flags INTERFACE
+  -Wall -Wextra -Werror
+  -Wconversion -Wsign-conversion -Wtype-limits # a length that changes its value is a bug
+  -Wshadow -Wundef -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings
+  -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+  -Wformat=2 -Wimplicit-fallthrough -Wdate-time
+  -fno-common -fstack-protector-strong -fcf-protection=full)
+target_link_options(tw_flags INTERFACE
+  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
+
+if(TW_SANITIZE)
+  target_compile_options(tw_flags INTERFACE
+    -fsanitize=${TW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  # glibc wants optimisation for it, and the sanitizers bring their own checks.
+  target_compile_definitions(tw_flags INTERFACE _FORTIFY_SOURCE=3)
+endif()
+if(TW_FUZZ AND CMAKE_C_COMPILER_ID MATCHES Clang AND NOT CMAKE_C_COMPILER MATCHES afl)
+  target_compile_options(tw_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(TW_COVERAGE)
+  target_compile_options(tw_flags INTERFACE --coverage)
+  target_link_options(tw_flags INTERFACE --coverage)
+endif()
+
+# tw_layer(NAME SOURCES... [DEPENDS LIBS...]): one layer of src/ as the static library tw_NAME.
+function(tw_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  add_library(tw_${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(tw_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(tw_${name} PRIVATE tw_flags PUBLIC ${ARG_DEPENDS})
+  target_compile_definitions(tw_${name} PUBLIC _GNU_SOURCE)
+endfunction()

@@ -14,6 +14,11 @@ bool tw_bytes_eq_str(struct tw_bytes b, const char *str)
     return b.n == n && (n == 0 || memcmp(b.p, str, n) == 0);
 }
 
+struct tw_bytes tw_bytes_of_str(const char *str)
+{
+    return (struct tw_bytes){.p = (const uint8_t *)str, .n = strlen(str)};
+}
+
 void tw_buf_deinit(struct tw_buf *buf)
 {
     if (!buf)

@@ -5,6 +5,8 @@
 #include "base/err.h"
 
 bool tw_bytes_eq_str(struct tw_bytes b, const char *str);
+/* The bytes of str without its NUL. */
+struct tw_bytes tw_bytes_of_str(const char *str);
 
 /* A buffer of at most max bytes. All zero but max is a valid empty buffer. */
 struct tw_buf {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File descriptors: close-on-exec from birth, owned by exactly one variable, -1 when there is none. */
+/* File descriptors: close-on-exec from birth, owned by exactly one variable, -1 when there is none.
+ */
 #pragma once
 
 #include "base/err.h"

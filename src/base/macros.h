@@ -4,9 +4,9 @@
 
 #include "tracewire/common.h"
 
-#define TW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define TW_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define TW_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define TW_PRINTF(fmt, args)               __attribute__((format(printf, fmt, args)))
+#define TW_ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define TW_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline size_t tw_min(size_t a, size_t b)
 {

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's side of one connection (spec/session.md): it answers binds itself, hands out calls,
+ * and takes their replies. Bytes and descriptors in, calls and bytes and descriptors out; no
+ * sockets, no clock. spec/session/host.tsv is its state table. Not thread-safe.
+ */
+#pragma once
+
+#include "frame/ports.h"
+#include "frame/requests.h"
+#include "frame/rx.h"
+#include "frame/session_host_table.h"
+#include "frame/tx.h"
+
+struct tw_host {
+    const struct tw_port *port; /* the one service this connection may bind */
+    enum tw_host_state state;
+    const char *why; /* a static text: why the connection was closed, NULL if it was not */
+    struct tw_requests requests; /* dispatched, and a last reply is wanted */
+    struct tw_rx rx;
+    struct tw_tx tx;
+};
+
+/* A method call. args points into the receive buffer: valid until tw_host_next() is called again,
+ * as is the descriptor, if one came with the frame, at tw_rx_take_fd(&host->rx). */
+struct tw_host_call {
+    uint64_t request_id;
+    uint32_t method; /* 1 to port->n_methods */
+    bool drop_reply; /* no reply is wanted, and tw_host_reply() must not be called */
+    struct tw_bytes args;
+};
+
+TW_MUST_USE int tw_host_init(struct tw_host *host, const struct tw_port *port);
+void tw_host_deinit(struct tw_host *host);
+
+/*
+ * The next call. TW_MORE when the received bytes hold none. TW_E_CLOSED when the connection is
+ * over, for the reason in host->why: what is still queued may be sent, then it must be closed.
+ */
+TW_MUST_USE int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call);
+
+/*
+ * Answers a call. reply NULL: refused, no body. has_more only for a stream method; the last reply
+ * ends the request. fd is -1 or taken on success. TW_E_NOT_FOUND when no reply is (any longer)
+ * wanted, TW_E_LIMIT when the peer does not read: then the connection must be closed.
+ */
+TW_MUST_USE int tw_host_reply(struct tw_host *host, uint64_t request_id,
+                              const struct tw_bytes *reply, bool has_more, int fd);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame/rxbuf.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* TW_FRAME_MAX is a multiple of every page size Linux uses up to 64 KiB, so the mapping has no
+ * slack between the last byte and the guard. */
+static size_t map_size(const struct tw_rxbuf *buf)
+{
+    return TW_FRAME_MAX + 2 * buf->page;
+}
+
+int tw_rxbuf_init(struct tw_rxbuf *buf)
+{
+    struct tw_rxbuf b = {.page = (size_t)sysconf(_SC_PAGESIZE)};
+    void *map = mmap(NULL, map_size(&b), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (map == MAP_FAILED)
+        return -errno;
+    b.map = map;
+    b.data = b.map + b.page;
+    if (mprotect(b.data, TW_FRAME_MAX, PROT_READ | PROT_WRITE) < 0) {
+        int r = -errno;
+
+        munmap(map, map_size(&b));
+        return r;
+    }
+    *buf = b;
+    return 0;
+}
+
+void tw_rxbuf_deinit(struct tw_rxbuf *buf)
+{
+    if (!buf || !buf->map)
+        return;
+    munmap(buf->map, map_size(buf));
+    *buf = (struct tw_rxbuf){0};
+}
+
+void tw_rxbuf_space(struct tw_rxbuf *buf, size_t want, uint8_t **ret_p, size_t *ret_n)
+{
+    size_t left = TW_FRAME_MAX - buf->end;
+
+    if (buf->start > 0 && (left == 0 || left < want)) {
+        memmove(buf->data, buf->data + buf->start, buf->end - buf->start);
+        buf->end -= buf->start;
+        buf->start = 0;
+        left = TW_FRAME_MAX - buf->end;
+    }
+    *ret_p = buf->data + buf->end;
+    *ret_n = left;
+}
+
+void tw_rxbuf_filled(struct tw_rxbuf *buf, size_t n)
+{
+    buf->end += n;
+    if (buf->end > buf->high)
+        buf->high = buf->end;
+}
+
+struct tw_bytes tw_rxbuf_pending(const struct tw_rxbuf *buf)
+{
+    return (struct tw_bytes){.p = buf->data + buf->start, .n = buf->end - buf->start};
+}
+
+void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n)
+{
+    buf->start += n;
+    if (buf->start < buf->end)
+        return;
+    buf->start = buf->end = 0;
+    if (buf->high > buf->page) /* only advice: when it fails the pages just stay */
+        (void)madvise(buf->data + buf->page, TW_FRAME_MAX - buf->page, MADV_DONTNEED);
+    buf->high = 0;
+}

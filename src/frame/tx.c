@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame/tx.h"
+
+#include <string.h>
+
+#include "base/fd.h"
+
+/* An empty queue keeps a buffer of at most this many bytes for the next frame. */
+enum { TX_KEEP = 4096 };
+
+void tw_tx_deinit(struct tw_tx *tx)
+{
+    if (!tx)
+        return;
+    for (size_t i = 0; i < tx->n_fds; i++)
+        tw_fd_close(&tx->fds[i].fd);
+    tw_buf_deinit(&tx->buf);
+    *tx = TW_TX_INIT;
+}
+
+/* Moves what is waiting to the front when that frees more than it moves. */
+static void compact(struct tw_tx *tx)
+{
+    if (tx->head == 0 || tx->head < tw_tx_queued(tx))
+        return;
+    memmove(tx->buf.p, tx->buf.p + tx->head, tw_tx_queued(tx));
+    for (size_t i = 0; i < tx->n_fds; i++)
+        tx->fds[i].at -= tx->head;
+    tx->buf.n -= tx->head;
+    tx->head = 0;
+}
+
+int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
+{
+    size_t size = tw_frame_size(frame), n;
+    int rc;
+
+    if (size > TW_FRAME_MAX || (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX))
+        return TW_E_LIMIT;
+    compact(tx);
+    rc = tw_buf_reserve(&tx->buf, size);
+    if (!rc)
+        rc = tw_frame_encode(frame, tx->buf.p + tx->buf.n, size, &n);
+    if (rc)
+        return rc;
+    if (fd >= 0)
+        tx->fds[tx->n_fds++] = (struct tw_tx_fd){.fd = fd, .at = tx->buf.n};
+    tx->buf.n += n;
+    return 0;
+}
+
+int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd)
+{
+    size_t end = tx->buf.n, next = 0;
+    int fd = -1;
+
+    if (tw_tx_queued(tx) == 0)
+        return TW_MORE;
+    if (tx->n_fds > 0 && tx->fds[0].at == tx->head)
+        fd = tx->fds[next++].fd;
+    if (next < tx->n_fds)
+        end = tx->fds[next].at;
+    *ret_bytes = (struct tw_bytes){.p = tx->buf.p + tx->head, .n = end - tx->head};
+    *ret_fd = fd;
+    return 0;
+}
+
+void tw_tx_sent(struct tw_tx *tx, size_t n)
+{
+    if (tx->n_fds > 0 && tx->fds[0].at == tx->head) {
+        tw_fd_close(&tx->fds[0].fd);
+        tx->n_fds--;
+        memmove(tx->fds, tx->fds + 1, tx->n_fds * sizeof(tx->fds[0]));
+    }
+    tx->head += n;
+    if (tw_tx_queued(tx) > 0)
+        return;
+    tx->head = tx->buf.n = 0;
+    if (tx->buf.cap > TX_KEEP)
+        tw_buf_deinit(&tx->buf);
+}

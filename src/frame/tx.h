@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sending half of a connection: frames with their descriptors in, bytes and descriptors out.
+ * What is queued for a peer that does not read is bounded. Not thread-safe.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "tracewire/frame.h"
+
+/* Bytes that may wait for one peer: several of the largest frames, so that a reader with a short
+ * pause loses nothing, and little enough that a thousand peers that never read are harmless.
+ * TW-LIM-004 */
+#define TW_TX_MAX ((size_t)1024 * 1024)
+/* Descriptors that may wait with them. A service sends one in the life of a connection. */
+enum { TW_TX_FDS_MAX = 4 };
+
+struct tw_tx_fd {
+    int fd;
+    size_t at; /* place in the buffer of the first byte it goes with */
+};
+
+struct tw_tx {
+    struct tw_buf buf;
+    size_t head; /* bytes of buf that are sent already */
+    struct tw_tx_fd fds[TW_TX_FDS_MAX];
+    size_t n_fds;
+};
+
+#define TW_TX_INIT ((struct tw_tx){.buf = TW_BUF_INIT(TW_TX_MAX)})
+
+void tw_tx_deinit(struct tw_tx *tx);
+
+/* Queues a frame. fd is -1 or goes with its first byte; it is taken on success and stays the
+ * caller's otherwise. TW_E_LIMIT when the queue is full or the frame too large. */
+TW_MUST_USE int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd);
+
+/* Bytes that are waiting. */
+static inline size_t tw_tx_queued(const struct tw_tx *tx)
+{
+    return tx->buf.n - tx->head;
+}
+
+/* The next bytes to send in one go, and the descriptor that must go with them or -1; it stays in
+ * the queue's hands until tw_tx_sent(). TW_MORE when nothing is waiting. */
+TW_MUST_USE int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd);
+/* n of those bytes, at least one, were sent, and the descriptor with them. */
+void tw_tx_sent(struct tw_tx *tx, size_t n);

@@ -30,7 +30,8 @@ static uint8_t *take(struct tw_writer *w, size_t n)
         w->overflow = true;
         return NULL;
     }
-    w->p += n;
+    if (n) /* p may be NULL when there is no room at all */
+        w->p += n;
     return at;
 }
 

@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Chromium, which nobody here wrote, traced through our service and our consumer; upstream's trace
+processor judges the file. See --help for the cases."""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import devtools
+import service_state
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BROWSER = "/usr/lib/chromium/chromium-headless-shell"
+BROWSER_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+    "--enable-features=EnablePerfettoSystemTracing", "--remote-debugging-port=0",
+]
+COUNT = 40  # as in page.html
+SLICE_NS = 3_000_000  # as in page.html
+PRODUCERS = 3  # browser, at least one helper, renderer; headless shell makes four connections
+READY_SECONDS = 30
+LATE_SECONDS = 3  # how long the browser knocks before a late service opens
+
+CONFIG = """\
+buffers {{ size_kb: 8192 fill_policy: RING_BUFFER }}
+data_sources {{
+  config {{
+    name: "track_event"
+    target_buffer: 0
+    track_event_config {{ disabled_categories: "*" enabled_categories: "blink.user_timing" }}
+  }}
+}}
+duration_ms: {duration_ms}
+"""
+
+EVENTS = """\
+select slice.name, slice.dur, coalesce(thread.name, process_thread.name, 'no thread')
+from slice
+left join thread_track on slice.track_id = thread_track.id
+left join thread on thread_track.utid = thread.utid
+left join process_track on slice.track_id = process_track.id
+left join thread as process_thread
+  on process_track.upid = process_thread.upid and process_thread.is_main_thread
+where slice.name glob '{letter}[0-9]*' order by slice.ts"""
+
+LOSSES = """\
+select name, severity, value from stats
+where value > 0 and severity in ('error', 'data_loss')"""
+
+
+class Failure(Exception):
+    """Nothing further can be judged in this case."""
+
+
+class Verdict:
+    def __init__(self):
+        self.failed = 0
+
+    def check(self, what, ok, detail=""):
+        print(f"{'ok    ' if ok else 'FAILED'} {what}", flush=True)
+        if not ok:
+            self.failed += 1
+            print(f"       {detail}", flush=True)
+
+
+def wait_for(what, condition, seconds=READY_SECONDS):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(f"no {what} within {seconds} s")
+        time.sleep(0.05)
+
+
+class Service:
+    def __init__(self, options, folder):
+        self.producer_socket = str(folder / "producer.sock")
+        self.consumer_socket = str(folder / "consumer.sock")
+        self.log = open(folder / "service.log", "ab")
+        self.process = None
+        self.command = [
+            options.tracewire, "serve", "--producer-socket", self.producer_socket,
+            "--consumer-socket", self.consumer_socket,
+        ]
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
+        )
+        wait_for("service that answers", lambda: self.state() is not None)
+
+    def state(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the service ended with status {self.process.returncode}")
+        try:
+            return service_state.query(self.consumer_socket)
+        except OSError:
+            return None
+
+    def has_browser(self):
+        return service_state.data_source_names(self.state()).count("track_event") >= PRODUCERS
+
+    def stop(self, verdict):
+        self.process.terminate()
+        status = self.process.wait(10)
+        verdict.check("SIGTERM ends the service with status 0", status == 0, f"status {status}")
+        left = [s for s in (self.producer_socket, self.consumer_socket) if os.path.exists(s)]
+        verdict.check("the service unlinks its sockets", not left, " ".join(left))
+
+    def discard(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+class Browser:
+    def __init__(self, service, folder):
+        self.log = open(folder / "browser.log", "ab")
+        profile = folder / "profile"
+        self.process = subprocess.Popen(
+            [BROWSER, *BROWSER_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            env={**os.environ, "PERFETTO_PRODUCER_SOCK_NAME": service.producer_socket},
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
+        )
+        self.page = devtools.Page(profile)
+        ready = "document.readyState == 'complete' && typeof knownAnswer == 'function'"
+        self.page.open((HERE / "page.html").as_uri(), ready)
+
+    def group(self):
+        """Processes of the browser's session that still run."""
+        alive = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+                if session == str(self.process.pid) and state not in "ZX":
+                    alive.append(int(stat.parent.name))
+        return alive
+
+    def stop(self, verdict):
+        self.page.close()
+        self.process.terminate()
+        self.process.wait(20)
+        with contextlib.suppress(Failure):
+            wait_for("end of the browser's processes", lambda: not self.group(), 10)
+        left = self.group()
+        verdict.check("the browser leaves no process", not left, str(left))
+
+    def discard(self):
+        for pid in {self.process.pid, *self.group()}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+
+
+def start_record(options, service, folder, name, duration_ms):
+    config = folder / f"{name}.txtpb"
+    config.write_text(CONFIG.format(duration_ms=duration_ms))
+    with open(folder / f"{name}.log", "ab") as log:
+        return subprocess.Popen(
+            [options.tracewire, "record", "-c", config, "--txt", "-o", folder / f"{name}.pftrace"],
+            env={**os.environ, "PERFETTO_CONSUMER_SOCK_NAME": service.consumer_socket},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )
+
+
+def renderer_is_traced(browser, service, label):
+    """Marks appear in the shared memory once the renderer has started its data source; no message
+    on the consumer's side says so."""
+    if not browser.page.evaluate(f"warmUp('{label}')"):
+        raise Failure("the page did not answer")
+    return service_state.shared_memory_holds(service.process.pid, f"warm-up-{label}".encode())
+
+
+def record_answer(options, verdict, service, browser, folder, name, duration_ms=None):
+    """Records the page's known answer; SIGINT ends the session unless a duration does."""
+    wait_for("browser at the service", service.has_browser)
+    recorder = start_record(options, service, folder, name, duration_ms or 120_000)
+    try:
+        wait_for("started session", lambda: service_state.sessions_started(service.state()) > 0)
+        wait_for("traced renderer", lambda: renderer_is_traced(browser, service, name))
+        verdict.check("the page gives its answer", browser.page.evaluate("knownAnswer()") == COUNT)
+        if duration_ms is None:
+            recorder.send_signal(signal.SIGINT)
+        status = recorder.wait(40)
+        verdict.check("record ends with status 0", status == 0, f"status {status}")
+    finally:
+        if recorder.poll() is None:
+            recorder.kill()
+            recorder.wait()
+    judge(options, verdict, folder / f"{name}.pftrace")
+
+
+def ask(options, trace, sql):
+    """The rows that the trace processor answers, without the column names."""
+    done = subprocess.run(
+        [options.tp, trace, sql], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        check=False, text=True,
+    )
+    if done.returncode != 0:
+        raise Failure(f"trace processor: status {done.returncode}: {done.stderr.strip()}")
+    return [line.split("|") for line in done.stdout.splitlines()[1:] if line != "--"]
+
+
+def judge_events(options, verdict, trace, letter, what, duration):
+    rows = ask(options, trace, EVENTS.format(letter=letter))
+    names = [row[0] for row in rows]
+    wanted = [f"{letter}{n}" for n in range(COUNT)]
+    verdict.check(
+        f"{len(names)} of {COUNT} {what}, each once and in order", names == wanted, " ".join(names)
+    )
+    wrong = [row for row in rows if row[1] != str(duration)]
+    verdict.check(f"every one of the {what} takes {duration} ns", rows and not wrong, str(wrong))
+    strayed = [row for row in rows if row[2] != "CrRendererMain"]
+    verdict.check(f"all {what} are on CrRendererMain", rows and not strayed, str(strayed))
+
+
+def judge(options, verdict, trace):
+    judge_events(options, verdict, trace, "m", "marks", 0)
+    judge_events(options, verdict, trace, "d", "slices", SLICE_NS)
+    losses = ask(options, trace, LOSSES)
+    verdict.check("no statistic tells of an error or lost data", not losses, str(losses))
+    checked = subprocess.run(
+        [HERE / "protoc-check", trace], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        check=False, text=True,
+    )
+    verdict.check("protoc reads the trace", checked.returncode == 0, checked.stderr.strip())
+
+
+# The cases ---------------------------------------------------------------------------------------
+
+
+def case_plain(options, verdict, folder, stack):
+    """The service first, then the browser."""
+    service = start_service(options, folder, stack)
+    browser = start_browser(service, folder, stack)
+    record_answer(options, verdict, service, browser, folder, "plain")
+    browser.stop(verdict)
+    service.stop(verdict)
+
+
+def case_late(options, verdict, folder, stack):
+    """The browser first; the service opens some seconds later and the browser finds it."""
+    service = Service(options, folder)
+    stack.callback(service.discard)
+    browser = start_browser(service, folder, stack)
+    time.sleep(LATE_SECONDS)
+    service.start()
+    record_answer(options, verdict, service, browser, folder, "late", duration_ms=15_000)
+    service.stop(verdict)
+    browser.stop(verdict)
+
+
+def case_restart(options, verdict, folder, stack):
+    """The service ends and comes back while the browser lives; both times it records all."""
+    service = start_service(options, folder, stack)
+    browser = start_browser(service, folder, stack)
+    record_answer(options, verdict, service, browser, folder, "before")
+    service.stop(verdict)
+    service.start()
+    record_answer(options, verdict, service, browser, folder, "after")
+    browser.stop(verdict)
+    service.stop(verdict)
+
+
+CASES = {"plain": case_plain, "late": case_late, "restart": case_restart}
+
+
+def start_service(options, folder, stack):
+    service = Service(options, folder)
+    stack.callback(service.discard)
+    service.start()
+    return service
+
+
+def start_browser(service, folder, stack):
+    browser = Browser(service, folder)
+    stack.callback(browser.discard)
+    return browser
+
+
+def keep_evidence(folder, keep):
+    """What a failed case leaves for a person to look at, and the ends of its logs at once."""
+    for log in sorted(folder.glob("*.log")):
+        lines = log.read_text(errors="replace").splitlines()[-25:]
+        print(f"--- {log.name}", *lines, sep="\n")
+    shutil.rmtree(keep, ignore_errors=True)
+    keep.mkdir(parents=True)
+    for file in [*folder.glob("*.log"), *folder.glob("*.pftrace"), *folder.glob("*.txtpb")]:
+        shutil.copy(file, keep)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="\n".join(f"{name}: {case.__doc__}" for name, case in CASES.items()),
+    )
+    parser.add_argument("--tracewire", required=True, help="the command under test")
+    parser.add_argument("--tp", required=True, help="tw_tp, the door to the trace processor")
+    parser.add_argument("--keep", required=True, type=pathlib.Path, help="for failures' evidence")
+    parser.add_argument("case", choices=CASES)
+    options = parser.parse_args()
+
+    verdict = Verdict()
+    # Not below the build folder: the path of a Unix socket has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="tw-interop-", ignore_cleanup_errors=True) as name:
+        folder = pathlib.Path(name)
+        try:
+            with contextlib.ExitStack() as stack:
+                CASES[options.case](options, verdict, folder, stack)
+        except (Failure, devtools.DevToolsError, service_state.ServiceError, OSError,
+                subprocess.SubprocessError) as e:
+            verdict.check(f"case {options.case} runs to its end", False, f"{e!r}")
+        if verdict.failed:
+            keep_evidence(folder, options.keep)
+    return 1 if verdict.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

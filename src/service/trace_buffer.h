@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A central trace buffer: chunks of many writers go in, whole packets come out.
+ *
+ * A sequence is everything one writer writes. Its packets come out in the order of its chunk ids,
+ * which wrap, none twice, and none without a word before it about what is missing:
+ *
+ *  - A missing chunk id is a hole. Reading stops before it and goes on when it is filled. It is
+ *    skipped, and told as TW_LOSS_READ_GAP, in two cases: the read is the last one of all, or what
+ *    waits behind the hole would soon be overwritten, because half of the ring has been written
+ *    since. Chunks that arrive for a hole that was skipped come too late and are discarded.
+ *  - An incomplete (scraped) chunk gives its finished packets at once; reading stops behind them
+ *    until the chunk is committed again, complete or with more packets. Skipped as a hole is. When
+ *    it has left the ring meanwhile, the new commit takes its place and what was read before is not
+ *    read again.
+ *  - The last fragment of a chunk that needs patching waits for the patch; those before do not.
+ *  - What the ring overwrites unread is told as TW_LOSS_OVERWRITE; nothing is waited for there.
+ *  - The first packet of a sequence has TW_LOSS_PRESENT: nobody knows what came before it.
+ *
+ * Losses behind the last packet of a sequence have no packet to tell them; the stats do.
+ *
+ * Memory: one mapping of size bytes for chunks (each with a header of 48 bytes), beside it at most
+ * a quarter of that for slices and an eighth, but not less than 300 KiB, for the index; all of it
+ * is committed by the kernel only as it is used. No call allocates after tw_trace_buffer_new().
+ * Not thread-safe.
+ */
+#pragma once
+
+#include "service/fragment.h"
+
+/* Bytes. The largest buffer that upstream's service takes. */
+#define TW_TRACE_BUFFER_SIZE_MAX (UINT64_C(4) << 30)
+
+enum {
+    TW_CHUNK_PAYLOAD_MAX = 65535,  /* bytes: a chunk is smaller than its page, at most 64 KiB */
+    TW_WRITER_HISTOGRAM_SIZE = 11, /* ranges of sizes, the last without an end */
+};
+
+enum tw_fill_policy {
+    TW_FILL_RING,    /* overwrite the oldest */
+    TW_FILL_DISCARD, /* once there is no room that has been read, take nothing any more */
+};
+
+/* What names a sequence. */
+struct tw_writer_key {
+    uint16_t producer_id, writer_id;
+};
+
+/* Who wrote it, from the socket. A key that turns up with other ids is another sequence. */
+struct tw_peer_ids {
+    int32_t uid, pid;
+};
+
+struct tw_chunk_in {
+    struct tw_writer_key seq;
+    struct tw_peer_ids peer;
+    uint32_t chunk_id;
+    uint16_t n_fragments;    /* as the chunk's header says; it may lie */
+    uint8_t flags;           /* enum tw_chunk_flags */
+    bool complete;           /* else the last fragment, and what the flags say of it, is ignored */
+    struct tw_bytes payload; /* copied once; the peer may change it meanwhile */
+};
+
+struct tw_patch {
+    uint32_t offset; /* in the chunk's payload */
+    uint8_t data[4];
+};
+
+struct tw_packet_out {
+    struct tw_writer_key seq;
+    struct tw_peer_ids peer;
+    uint32_t dropped;              /* enum tw_loss; 0: nothing was lost before this packet */
+    const struct tw_bytes *slices; /* none is empty; valid until the next call with the buffer */
+    size_t n_slices;
+    size_t size; /* bytes in all slices, at least one */
+};
+
+/* By the names of TraceStats.BufferStats. Bytes count chunks with their headers in the buffer. */
+struct tw_trace_buffer_stats {
+    uint64_t buffer_size, bytes_written, bytes_overwritten, bytes_read;
+    uint64_t padding_bytes_written, padding_bytes_cleared;
+    uint64_t chunks_written, chunks_rewritten, chunks_relocated, chunks_overwritten;
+    uint64_t chunks_discarded, chunks_read, chunks_committed_out_of_order;
+    uint64_t write_wrap_count, patches_succeeded, patches_failed;
+    uint64_t readaheads_succeeded, readaheads_failed;
+    uint64_t abi_violations, trace_writer_packet_loss;
+};
+
+/* How large the chunks of a writer were, by ranges of payload bytes. */
+struct tw_writer_histogram {
+    uint64_t counts[TW_WRITER_HISTOGRAM_SIZE];
+    uint64_t sums[TW_WRITER_HISTOGRAM_SIZE]; /* bytes */
+};
+
+/* The upper end of each range, inclusive, in bytes; the last is INT64_MAX. */
+extern const int64_t tw_writer_histogram_ends[TW_WRITER_HISTOGRAM_SIZE];
+
+struct tw_writer_info {
+    struct tw_writer_key seq;
+    struct tw_peer_ids peer;
+    struct tw_writer_histogram histogram;
+};
+
+struct tw_trace_buffer;
+
+/* size is rounded up to pages of 4 KiB. TW_E_LIMIT over the largest size, -ENOMEM. */
+TW_MUST_USE int tw_trace_buffer_new(struct tw_trace_buffer **ret_buffer, uint64_t size,
+                                    enum tw_fill_policy policy);
+/* NULL is fine. */
+void tw_trace_buffer_free(struct tw_trace_buffer *tb);
+
+/*
+ * Takes a chunk, or more of one that it has already.
+ *   0             it is in the buffer, perhaps only its sound beginning
+ *   TW_E_EXISTS   nothing new: the same again, or too late
+ *   TW_E_LIMIT    not taken: the buffer is full (TW_FILL_DISCARD), has too many writers, or is
+ *                 smaller than the chunk
+ *   TW_E_PROTOCOL it contradicts what the buffer has of it
+ */
+TW_MUST_USE int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *in);
+
+/*
+ * Applies all n patches or none; without more_pending the chunk is ready to be read afterwards.
+ * TW_E_NOT_FOUND: the chunk is not there (any more); TW_E_INVALID: an offset is not inside what is
+ * still to be read of it.
+ */
+TW_MUST_USE int tw_trace_buffer_patch(struct tw_trace_buffer *tb, struct tw_writer_key seq,
+                                      uint32_t chunk_id, const struct tw_patch *patches, size_t n,
+                                      bool more_pending);
+
+/*
+ * Begins a pass over all sequences. last: no more chunks will come, so holes are skipped. Chunks
+ * written during a pass are read in it when their sequence has not been passed yet.
+ */
+void tw_trace_buffer_begin_read(struct tw_trace_buffer *tb, bool last);
+/* The next packet of this pass, which the buffer then no longer has. TW_MORE: none is ready. */
+TW_MUST_USE int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb,
+                                            struct tw_packet_out *ret_packet);
+
+const struct tw_trace_buffer_stats *tw_trace_buffer_stats(const struct tw_trace_buffer *tb);
+/* Every sequence the buffer knows of; *at begins as 0. TW_MORE at the end. The buffer forgets the
+ * one that has been empty for the longest when it has to make room for a new one. */
+TW_MUST_USE int tw_trace_buffer_next_writer(const struct tw_trace_buffer *tb, size_t *at,
+                                            struct tw_writer_info *ret_info);

@@ -66,6 +66,7 @@ def build(preset, *options):
     status, output = run(["cmake", "--preset", preset, *options])
     if status == 0:
         status, output = run(["ninja", "-k", "0", "-C", f"build/{preset}", "-j", JOBS], 1800)
+        output = re.sub(r"^\[\d+/\d+\] .*\n", "", output, flags=re.M)  # what went well
     return report.check(f"build {preset}", status == 0, output, time.monotonic() - start)
 
 

@@ -18,14 +18,17 @@ void tw_tx_deinit(struct tw_tx *tx)
     *tx = TW_TX_INIT;
 }
 
-/* Moves what is waiting to the front when that frees more than it moves. */
+/* Moves what is waiting to the front when that frees more than it moves, so that a byte is moved
+ * once on average. */
 static void compact(struct tw_tx *tx)
 {
     if (tx->head == 0 || tx->head < tw_tx_queued(tx))
         return;
     memmove(tx->buf.p, tx->buf.p + tx->head, tw_tx_queued(tx));
-    for (size_t i = 0; i < tx->n_fds; i++)
+    for (size_t i = 0; i < tx->n_fds; i++) {
         tx->fds[i].at -= tx->head;
+        tx->fds[i].end -= tx->head;
+    }
     tx->buf.n -= tx->head;
     tx->head = 0;
 }
@@ -35,7 +38,9 @@ int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
     size_t size = tw_frame_size(frame), n;
     int rc;
 
-    if (size > TW_FRAME_MAX || (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX))
+    if (size > TW_FRAME_MAX || size > TW_TX_MAX - tw_tx_queued(tx))
+        return TW_E_LIMIT;
+    if (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX)
         return TW_E_LIMIT;
     compact(tx);
     rc = tw_buf_reserve(&tx->buf, size);
@@ -44,22 +49,24 @@ int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
     if (rc)
         return rc;
     if (fd >= 0)
-        tx->fds[tx->n_fds++] = (struct tw_tx_fd){.fd = fd, .at = tx->buf.n};
+        tx->fds[tx->n_fds++] = (struct tw_tx_fd){.fd = fd, .at = tx->buf.n, .end = tx->buf.n + n};
     tx->buf.n += n;
     return 0;
 }
 
 int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd)
 {
-    size_t end = tx->buf.n, next = 0;
+    size_t end = tx->buf.n;
     int fd = -1;
 
     if (tw_tx_queued(tx) == 0)
         return TW_MORE;
-    if (tx->n_fds > 0 && tx->fds[0].at == tx->head)
-        fd = tx->fds[next++].fd;
-    if (next < tx->n_fds)
-        end = tx->fds[next].at;
+    if (tx->n_fds > 0 && tx->fds[0].at == tx->head) {
+        fd = tx->fds[0].fd;
+        end = tx->fds[0].end;
+    } else if (tx->n_fds > 0) {
+        end = tx->fds[0].at;
+    }
     *ret_bytes = (struct tw_bytes){.p = tx->buf.p + tx->head, .n = end - tx->head};
     *ret_fd = fd;
     return 0;

@@ -17,17 +17,18 @@ enum { TW_TX_FDS_MAX = 4 };
 
 struct tw_tx_fd {
     int fd;
-    size_t at; /* place in the buffer of the first byte it goes with */
+    size_t at;  /* place in the buffer of the first byte it goes with */
+    size_t end; /* place behind the last byte that may go with it, the end of its frame */
 };
 
 struct tw_tx {
-    struct tw_buf buf;
-    size_t head; /* bytes of buf that are sent already */
+    struct tw_buf buf; /* up to TW_TX_MAX bytes that wait, behind at most as many that are sent */
+    size_t head;       /* bytes of buf that are sent already */
     struct tw_tx_fd fds[TW_TX_FDS_MAX];
     size_t n_fds;
 };
 
-#define TW_TX_INIT ((struct tw_tx){.buf = TW_BUF_INIT(TW_TX_MAX)})
+#define TW_TX_INIT ((struct tw_tx){.buf = TW_BUF_INIT(2 * TW_TX_MAX)})
 
 void tw_tx_deinit(struct tw_tx *tx);
 
@@ -42,7 +43,8 @@ static inline size_t tw_tx_queued(const struct tw_tx *tx)
 }
 
 /* The next bytes to send in one go, and the descriptor that must go with them or -1; it stays in
- * the queue's hands until tw_tx_sent(). TW_MORE when nothing is waiting. */
+ * the queue's hands until tw_tx_sent(). A descriptor goes with bytes of its own frame only, so that
+ * the receiver can tell whose it is (TW-FD-001). TW_MORE when nothing is waiting. */
 TW_MUST_USE int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd);
 /* n of those bytes, at least one, were sent, and the descriptor with them. */
 void tw_tx_sent(struct tw_tx *tx, size_t n);

@@ -50,7 +50,8 @@ int tw_frame_split(struct tw_bytes input, struct tw_bytes *ret_payload)
 
 /*
  * Decoding a message of the frame: one function a message that takes one field. It returns
- * TW_MORE for a field it does not know, TW_E_INVALID for a known one of the wrong wire type.
+ * TW_MORE for a field it does not know, TW_E_INVALID for a known one of the wrong wire type,
+ * TW_E_PROTOCOL for one that is malformed inside.
  */
 typedef int (*take_field_fn)(const struct tw_field *field, struct tw_frame *frame);
 
@@ -123,7 +124,7 @@ static int decode_method(struct tw_bytes bytes, struct tw_method_info *ret_metho
 
     while (!(rc = tw_read_field(&r, &field)))
         if (take_method_field(&field, &method) == TW_E_INVALID)
-            return TW_E_PROTOCOL;
+            return TW_E_INVALID;
     if (rc != TW_MORE)
         return TW_E_PROTOCOL;
     *ret_method = method;
@@ -133,6 +134,7 @@ static int decode_method(struct tw_bytes bytes, struct tw_method_info *ret_metho
 static int take_bind_reply(const struct tw_field *field, struct tw_frame *frame)
 {
     struct tw_method_info method;
+    int rc;
 
     switch (field->number) {
     case BIND_REPLY_SUCCESS:
@@ -140,10 +142,11 @@ static int take_bind_reply(const struct tw_field *field, struct tw_frame *frame)
     case BIND_REPLY_SERVICE_ID:
         return take_u32(field, &frame->bind_reply.service_id);
     case BIND_REPLY_METHODS:
-        if (field->type != TW_WIRE_LEN || decode_method(field->bytes, &method))
+        if (field->type != TW_WIRE_LEN)
             return TW_E_INVALID;
-        frame->bind_reply.n_methods++;
-        return 0;
+        rc = decode_method(field->bytes, &method);
+        frame->bind_reply.n_methods += rc == 0;
+        return rc;
     default:
         return TW_MORE;
     }
@@ -223,14 +226,13 @@ static int decode_member(struct tw_bytes body, struct tw_frame *frame, const cha
     if (frame->kind == TW_FRAME_BIND_REPLY)
         frame->bind_reply.methods = body;
     while (!(rc = tw_read_field(&r, &field))) {
-        if (take_by_kind[frame->kind](&field, frame) == TW_E_INVALID) {
-            *why = why_wire_type;
-            return TW_E_PROTOCOL;
-        }
+        rc = take_by_kind[frame->kind](&field, frame);
+        if (rc && rc != TW_MORE)
+            break;
     }
     if (rc == TW_MORE)
         return 0;
-    *why = why_malformed;
+    *why = rc == TW_E_INVALID ? why_wire_type : why_malformed;
     return TW_E_PROTOCOL;
 }
 
@@ -296,7 +298,7 @@ int tw_frame_next_method(struct tw_bytes *methods, struct tw_method_info *ret_me
         if (field.number != BIND_REPLY_METHODS)
             continue;
         *methods = (struct tw_bytes){.p = r.p, .n = tw_reader_left(&r)};
-        return decode_method(field.bytes, ret_method);
+        return decode_method(field.bytes, ret_method) ? TW_E_PROTOCOL : 0;
     }
     return rc == TW_MORE ? TW_MORE : TW_E_PROTOCOL;
 }

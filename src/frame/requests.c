@@ -7,6 +7,8 @@
 
 void tw_requests_deinit(struct tw_requests *reqs)
 {
+    if (!reqs)
+        return;
     free(reqs->list);
     *reqs = (struct tw_requests){0};
 }

@@ -19,6 +19,7 @@ struct tw_requests {
     size_t n, cap;
 };
 
+/* NULL is fine. */
 void tw_requests_deinit(struct tw_requests *reqs);
 /* TW_E_EXISTS, TW_E_LIMIT at TW_REQUESTS_MAX, -ENOMEM. */
 TW_MUST_USE int tw_requests_add(struct tw_requests *reqs, struct tw_request req);

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import xml.etree.ElementTree as ElementTree
 
 from test_report import Report
@@ -43,16 +44,15 @@ def run(command, timeout=900, env=None, cwd=ROOT):
         )
     except subprocess.TimeoutExpired as e:
         return -1, f"{(e.output or b'').decode(errors='replace')}\nno end after {timeout} s"
+    except OSError as e:
+        return -1, str(e)
     return done.returncode, done.stdout.decode(errors="replace")
 
 
 def without_aslr():
     """Old sanitizer runtimes cannot place their shadow where new kernels randomise widely."""
     command = ["setarch", "-R"]
-    try:
-        return command if run(command + ["true"])[0] == 0 else []
-    except FileNotFoundError:
-        return []
+    return command if run(command + ["true"])[0] == 0 else []
 
 
 def parallel(work, items):
@@ -191,14 +191,10 @@ def stage_interop():
         ctest("release", "-L", "interop")
 
 
-def tracked(*suffixes):
-    files = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"])[1].split("\n")
-    return [f for f in files if f.endswith(suffixes) and (ROOT / f).is_file()]
-
-
 def own_sources():
-    folders = ("src/", "include/", "tests/", "fuzz/", "bench/")
-    return [f for f in tracked(".c", ".h") if f.startswith(folders)]
+    folders = ("src", "include", "tests", "fuzz", "bench")
+    files = [f for folder in folders for f in (ROOT / folder).rglob("*.[ch]")]
+    return sorted(str(f.relative_to(ROOT)) for f in files)
 
 
 def stage_style():
@@ -287,7 +283,10 @@ def main():
     for name in args.stage or (LONG if args.long else SHORT):
         title, stage = everything[name]
         with report.stage(f"{name}: {title}"):
-            stage()
+            try:
+                stage()
+            except Exception:  # a broken stage must not hide what the others say
+                report.check(f"stage {name}", False, traceback.format_exc())
     print(f"\n{time.monotonic() - start:.0f} s in all")
     return report.finish()
 

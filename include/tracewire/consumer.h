@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libtracewire-consumer: start tracing sessions and read what they recorded.
+ *
+ * A tw_consumer is one connection to the consumer socket of a service, and has at most one session.
+ * Calls are asynchronous: each queues a request and returns; its completion function is called
+ * later, from tw_consumer_dispatch(). A call that returns 0 completes exactly once: with 0 or
+ * TW_E_REFUSED for what the service answered, TW_E_CLOSED when the connection has gone, or, for an
+ * answer that makes no sense and ends the connection, TW_E_PROTOCOL, TW_E_LIMIT or -ENOMEM. A call
+ * that returns anything else never completes.
+ *
+ * The service is not trusted: whatever it sends, memory and time of one dispatch are bounded. That
+ * it never answers is for the caller to notice. Not thread-safe: one thread owns a consumer.
+ */
+#pragma once
+
+#include "tracewire/common.h"
+
+struct tw_consumer;
+
+/* Bytes of one packet, put together from slices: more than any packet known, and what a hostile
+ * service may make us hold. TW-LIM-006 */
+#define TW_CONSUMER_PACKET_MAX ((size_t)64 * 1024 * 1024)
+
+/* A call is over. user is as given to the call. */
+typedef void (*tw_consumer_done_fn)(void *user, int result);
+/* A call is over, or (more) one of several answers has come. body is the encoded answer, empty
+ * unless result is 0, and valid during the call. */
+typedef void (*tw_consumer_reply_fn)(void *user, int result, struct tw_bytes body, bool more);
+/* The session has ended. error is what the service says went wrong, empty if nothing did. */
+typedef void (*tw_consumer_ended_fn)(void *user, int result, struct tw_bytes error);
+/* One whole TracePacket, valid during the call. */
+typedef void (*tw_consumer_packet_fn)(void *user, struct tw_bytes packet);
+
+/* ---- the connection ---- */
+
+/* Milliseconds to wait for a service that is slow to accept. */
+enum { TW_CONSUMER_CONNECT_MS = 10000 };
+
+/*
+ * Connects to a path, or to "@name" in the abstract namespace, waiting up to TW_CONSUMER_CONNECT_MS
+ * if need be, and asks for the port; bound is called with 0 when calls may be made, TW_E_REFUSED
+ * when the service has no such port. TW_E_INVALID for an address that cannot be one, else the errno
+ * of connect(2), negated: -ENOENT, -ECONNREFUSED and -EACCES are the likely ones, -EAGAIN after the
+ * wait.
+ */
+TW_MUST_USE int tw_consumer_connect(const char *address, tw_consumer_done_fn bound, void *user,
+                                    struct tw_consumer **ret_consumer);
+/* The same over a connected stream socket, which is taken on success. */
+TW_MUST_USE int tw_consumer_new(int sock, tw_consumer_done_fn bound, void *user,
+                                struct tw_consumer **ret_consumer);
+/* Every outstanding call completes with TW_E_CLOSED before this returns, and nothing is called
+ * afterwards. May be called from a completion function. NULL is fine. */
+void tw_consumer_free(struct tw_consumer *consumer);
+
+/* The socket, to wait on. Stays the consumer's. */
+int tw_consumer_fd(const struct tw_consumer *consumer);
+/* What to wait for, as in poll(2) and epoll(7): reading, and writing too while requests wait. It
+ * may change with every call and dispatch. */
+uint32_t tw_consumer_events(const struct tw_consumer *consumer);
+/* Sends, receives and completes what can be, without waiting. TW_E_CLOSED once the connection is
+ * over and everything outstanding was completed; the reason is tw_consumer_why(). TW_E_INVALID from
+ * a completion function. */
+TW_MUST_USE int tw_consumer_dispatch(struct tw_consumer *consumer);
+/* Why the connection is over: a static text; NULL while it is not. */
+const char *tw_consumer_why(const struct tw_consumer *consumer);
+
+/*
+ * ---- calls ----
+ * TW_E_INVALID before bound, TW_E_NOT_FOUND when the service does not have the method, TW_E_LIMIT
+ * when too much waits or the arguments do not fit a frame, TW_E_CLOSED, -ENOMEM.
+ */
+
+/* config is an encoded TraceConfig. ended is called when tracing has ended, not when it began. fd
+ * is -1 or the file the service shall write into (write_into_file), taken on success. */
+TW_MUST_USE int tw_consumer_enable_tracing(struct tw_consumer *consumer, struct tw_bytes config,
+                                           int fd, tw_consumer_ended_fn ended, void *user);
+/* For a config with deferred_start. */
+TW_MUST_USE int tw_consumer_start_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
+                                          void *user);
+TW_MUST_USE int tw_consumer_disable_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
+                                            void *user);
+/* timeout_ms is how long producers have; 0: the service decides. TW_E_REFUSED: not all were in
+ * time. */
+TW_MUST_USE int tw_consumer_flush(struct tw_consumer *consumer, uint32_t timeout_ms,
+                                  tw_consumer_done_fn done, void *user);
+/* Hands out every packet in the buffers, then done: TW_E_TRUNCATED when the last was cut off. */
+TW_MUST_USE int tw_consumer_read_buffers(struct tw_consumer *consumer, tw_consumer_packet_fn packet,
+                                         tw_consumer_done_fn done, void *user);
+/* Ends the session and forgets its data. */
+TW_MUST_USE int tw_consumer_free_buffers(struct tw_consumer *consumer, tw_consumer_done_fn done,
+                                         void *user);
+/* Answers are QueryServiceStateResponse: pieces whose concatenation is the whole. */
+TW_MUST_USE int tw_consumer_query_service_state(struct tw_consumer *consumer, bool sessions_only,
+                                                tw_consumer_reply_fn reply, void *user);
+/* The answer is a QueryCapabilitiesResponse. */
+TW_MUST_USE int tw_consumer_query_capabilities(struct tw_consumer *consumer,
+                                               tw_consumer_reply_fn reply, void *user);
+/* Answers are ObserveEventsResponse, one an event, until the connection or the observation ends.
+ * types is a mask of ObservableEvents.Type; 0 ends the observation. */
+TW_MUST_USE int tw_consumer_observe_events(struct tw_consumer *consumer, uint32_t types,
+                                           tw_consumer_reply_fn reply, void *user);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trace config of `tracewire record`: from a file, or made from the short form. */
+#pragma once
+
+#include "base/bytes.h"
+
+/* What the caller has to know of a config; the service gets it as it is. */
+struct tw_record_config {
+    struct tw_buf encoded; /* a TraceConfig */
+    uint64_t duration_ms;  /* 0: until stopped */
+    uint64_t patience_ms;  /* how much longer the service may take to flush and stop */
+    bool waits_for_trigger;
+    bool into_file;  /* the service writes the file */
+    bool names_file; /* and makes it, too */
+    bool deferred_start;
+};
+
+/* The short form; categories of track events, none means all. */
+struct tw_record_short_form {
+    uint64_t duration_ms, buffer_kb; /* both fit 32 bits */
+    char *const *categories;
+    size_t n_categories;
+};
+
+/* Bytes that a text may have for its error: a place and why. */
+enum { TW_RECORD_WHY_MAX = 256 };
+
+/*
+ * Reads a config, binary or in text format, from a file or from standard input ("-"). Positive or
+ * negative when it cannot be used: then ret_why says so in one line.
+ */
+TW_MUST_USE int tw_record_config_read(const char *path, bool text, struct tw_record_config *ret,
+                                      char ret_why[TW_RECORD_WHY_MAX]);
+TW_MUST_USE int tw_record_config_make(const struct tw_record_short_form *form,
+                                      struct tw_record_config *ret,
+                                      char ret_why[TW_RECORD_WHY_MAX]);
+/* NULL is fine. */
+void tw_record_config_deinit(struct tw_record_config *config);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tool/tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Longest text of a usage error; a longer argument is cut, the line stays one line. */
+enum { USAGE_TEXT_MAX = 256 };
+
+void tw_options_begin(void)
+{
+    opterr = 0;
+    optind = 0; /* glibc: start over, and look at the short options again */
+}
+
+int tw_options_bad(int opt, char **argv)
+{
+    const char *last = argv[optind - 1];
+
+    if (opt == ':')
+        return tw_usage_error(argv[0], "'%s' wants a value", last);
+    if (optopt > 0 && optopt < 128 && strncmp(last, "--", 2) != 0)
+        return tw_usage_error(argv[0], "unknown flag '-%c'", optopt);
+    if (optopt) /* getopt knows the flag: only a value that it does not take is wrong */
+        return tw_usage_error(argv[0], "'%s': the flag takes no value", last);
+    return tw_usage_error(argv[0], "unknown flag '%s'", last);
+}
+
+int tw_print_version(void)
+{
+    printf("tracewire " TW_VERSION "\n");
+    return TW_EXIT_OK;
+}
+
+/* Whatever an argument holds, a message stays one line. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
+int tw_usage_error(const char *command, const char *fmt, ...)
+{
+    char text[USAGE_TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    make_printable(text);
+    fprintf(stderr, "tracewire%s%s: %s (try 'tracewire%s%s --help')\n", *command ? " " : "",
+            command, text, *command ? " " : "", command);
+    return TW_EXIT_USAGE;
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit time_units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {NULL, 0}};
+
+static const struct unit size_units[] = {{"kb", 1}, {"mb", 1024}, {"gb", 1024 * 1024},
+                                         {"k", 1},  {"m", 1024},  {"g", 1024 * 1024},
+                                         {NULL, 0}};
+
+/* The digits at the start of text; *ret_rest is what follows. */
+static int parse_digits(const char *text, uint64_t *ret_value, const char **ret_rest)
+{
+    char *end;
+    unsigned long long value;
+
+    if (*text < '0' || *text > '9') /* strtoull() would take blanks and signs */
+        return TW_E_INVALID;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno)
+        return TW_E_INVALID;
+    *ret_value = value;
+    *ret_rest = end;
+    return 0;
+}
+
+static int parse_with_unit(const char *text, const struct unit *units, uint64_t max,
+                           uint64_t *ret_value)
+{
+    const char *rest;
+    uint64_t value;
+
+    if (parse_digits(text, &value, &rest))
+        return TW_E_INVALID;
+    if (value == 0 && *rest == '\0') {
+        *ret_value = 0;
+        return 0;
+    }
+    while (units->name && strcmp(units->name, rest) != 0)
+        units++;
+    if (!units->name || value > max / units->factor)
+        return TW_E_INVALID;
+    *ret_value = value * units->factor;
+    return 0;
+}
+
+int tw_parse_time_ms(const char *text, uint64_t max, uint64_t *ret_ms)
+{
+    return parse_with_unit(text, time_units, max, ret_ms);
+}
+
+int tw_parse_size_kb(const char *text, uint64_t max, uint64_t *ret_kb)
+{
+    return parse_with_unit(text, size_units, max, ret_kb);
+}
+
+int tw_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
+{
+    const char *rest;
+    uint64_t value;
+
+    if (parse_digits(text, &value, &rest) || *rest || value < min || value > max)
+        return TW_E_INVALID;
+    *ret_value = value;
+    return 0;
+}
+
+static const char *socket_name(const char *flag, const char *variable, const char *in_run,
+                               const char *in_tmp)
+{
+    const char *name = flag ? flag : getenv(variable);
+
+    if (name)
+        return name;
+    return access("/run/perfetto/", X_OK) == 0 ? in_run : in_tmp;
+}
+
+const char *tw_producer_socket_name(const char *flag)
+{
+    return socket_name(flag, "PERFETTO_PRODUCER_SOCK_NAME", "/run/perfetto/traced-producer.sock",
+                       "/tmp/perfetto-producer");
+}
+
+const char *tw_consumer_socket_name(const char *flag)
+{
+    return socket_name(flag, "PERFETTO_CONSUMER_SOCK_NAME", "/run/perfetto/traced-consumer.sock",
+                       "/tmp/perfetto-consumer");
+}

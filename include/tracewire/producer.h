@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libtracewire-producer: write traces into a Perfetto service.
+ *
+ * A tw_producer is one connection to the service, with the data sources it offers. It belongs to
+ * one thread: every tw_producer_ function is called there, and every callback comes there, from
+ * tw_producer_dispatch(). Trace writers may be made and used on any thread, each by one thread at a
+ * time. Several producers may live in one process and share nothing.
+ *
+ * The service is not trusted: whatever it sends or does to the shared memory, the process does not
+ * crash, and waits at most TW_STALL_MAX_MS in a writer.
+ */
+#pragma once
+
+#include "tracewire/common.h"
+
+struct tw_producer;
+struct tw_data_source;
+struct tw_instance;
+struct tw_trace_writer;
+
+/* Milliseconds that a writer waits for a free chunk before it counts the packet as lost. */
+enum { TW_STALL_MAX_MS = 10000 };
+/* Messages nested in each other in one packet, the packet itself not counted. */
+enum { TW_NEST_MAX = 10 };
+
+/* ---- the connection ---- */
+
+enum tw_scraping {
+    TW_SCRAPING_DEFAULT = 0, /* the service decides */
+    TW_SCRAPING_ON,          /* what is in unfinished chunks is saved at a flush */
+    TW_SCRAPING_OFF,
+};
+
+/* All zero but name is a sensible choice. */
+struct tw_producer_config {
+    /* A path, or "@name" in the abstract namespace. NULL: PERFETTO_PRODUCER_SOCK_NAME, else
+     * /run/perfetto/traced-producer.sock if that directory exists, else /tmp/perfetto-producer. */
+    const char *socket;
+    const char *name;     /* what the service calls us */
+    size_t shm_size;      /* bytes, a wish; 0: the service decides */
+    size_t shm_page_size; /* bytes, a wish; 0: the service decides */
+    enum tw_scraping scraping;
+    uint32_t batch_ms;        /* gather commits for so long; 0: commit at once */
+    uint32_t chunks_per_page; /* 1, 2, 4, 7 or 14; 0: 1 */
+};
+
+/* Starts connecting, and goes on trying for ever, also after a disconnect; everything registered is
+ * registered again. config and its strings are copied. TW_E_INVALID for a config that is not
+ * allowed, negative when memory or descriptors are short. */
+TW_MUST_USE int tw_producer_new(struct tw_producer **ret_producer,
+                                const struct tw_producer_config *config);
+/* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers
+ * and instances that are still held stay valid and drop what is written. NULL is fine. */
+void tw_producer_free(struct tw_producer *producer);
+
+/* Readable when tw_producer_dispatch() has something to do. Stays the producer's. */
+int tw_producer_fd(const struct tw_producer *producer);
+/* Does what is to be done, after waiting for it at most timeout_ms (-1: for ever, 0: not at all).
+ * Connections that come and go are no errors; negative when the process is out of something. */
+TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
+
+/* Whether the service has accepted the connection. */
+bool tw_producer_connected(const struct tw_producer *producer);
+/* True once everything handed over by the writers so far has been sent to the service. */
+bool tw_producer_idle(const struct tw_producer *producer);
+
+struct tw_producer_stats {
+    uint64_t connects;                               /* connections that the service accepted */
+    uint64_t setups, starts, stops, flushes, clears; /* commands that were carried out */
+    uint64_t commits;                                /* CommitData requests sent */
+    uint64_t bad_commands; /* commands that made no sense and were ignored */
+};
+
+void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats);
+
+/* ---- data sources ---- */
+
+/* All callbacks are optional and run on the producer's thread. They must not free the producer. */
+struct tw_data_source_ops {
+    void (*setup)(void *user, struct tw_instance *instance);
+    void (*start)(void *user, struct tw_instance *instance);
+    /* Also called when the connection is lost. Whoever writes for the instance stops, flushes and
+     * frees its writers; then tw_instance_stopped() must be called, here or later. Without this
+     * callback that is done at once. */
+    void (*stop)(void *user, struct tw_instance *instance);
+    /* Flush the writers of this thread; those of other threads are told by tw_writer_begin(). The
+     * service is told that the flush is done when this returns. */
+    void (*flush)(void *user, struct tw_instance *instance);
+    void (*clear_incremental_state)(void *user, struct tw_instance *instance);
+};
+
+struct tw_data_source_config {
+    const char *name;
+    struct tw_data_source_ops ops;
+    void *user;
+    bool handles_incremental_state_clear;
+    /* Further fields of DataSourceDescriptor, encoded, such as track_event_descriptor. */
+    struct tw_bytes descriptor;
+};
+
+/* Offers a data source, now or as soon as there is a connection. config is copied. TW_E_EXISTS: the
+ * name is taken; TW_E_LIMIT: the descriptor does not fit a frame, or there are too many. */
+TW_MUST_USE int tw_producer_register(struct tw_producer *producer,
+                                     const struct tw_data_source_config *config);
+
+/* ---- instances: a data source that the service has set up ---- */
+
+/* Instances are counted references: a callback's argument is valid during the callback, and as long
+ * as a reference is held. These calls are for any thread. */
+struct tw_instance *tw_instance_ref(struct tw_instance *instance);
+void tw_instance_unref(struct tw_instance *instance);
+/* Started and not yet stopped: one relaxed load. */
+bool tw_instance_active(const struct tw_instance *instance);
+/* Grows whenever the service wants incremental state to begin anew. */
+uint32_t tw_instance_state_generation(const struct tw_instance *instance);
+uint64_t tw_instance_id(const struct tw_instance *instance);
+/* The DataSourceConfig as the service sent it, encoded; as long as the reference. */
+struct tw_bytes tw_instance_config(const struct tw_instance *instance);
+/* All writers of the instance are done: once, after its stop callback was called. */
+void tw_instance_stopped(struct tw_instance *instance);
+
+/* ---- trace writers ---- */
+
+/* What to do when the shared memory is full because the service does not keep up. The process is
+ * never aborted, whatever the service's config asks for. */
+enum tw_exhausted {
+    TW_EXHAUSTED_DEFAULT = 0,     /* as the config says, else drop */
+    TW_EXHAUSTED_DROP,            /* lose the packet at once */
+    TW_EXHAUSTED_STALL,           /* wait up to TW_STALL_MAX_MS, for every packet */
+    TW_EXHAUSTED_STALL_THEN_DROP, /* wait once; after a loss drop until there is room again */
+};
+
+/* A writer into the instance's buffer. TW_E_LIMIT: all 32767 writer ids are taken; TW_E_CLOSED: the
+ * instance's connection is gone. Holds what it needs of the instance. */
+TW_MUST_USE int tw_writer_new(struct tw_trace_writer **ret_writer, struct tw_instance *instance,
+                              enum tw_exhausted policy);
+/* Flushes and frees; a packet that is open is given up. NULL is fine. */
+void tw_writer_free(struct tw_trace_writer *writer);
+/* Hands over everything written so far. Not with a packet open (then nothing happens). */
+void tw_writer_flush(struct tw_trace_writer *writer);
+
+struct tw_writer_stats {
+    uint64_t packets; /* written whole */
+    uint64_t bytes;   /* of those packets, without any headers */
+    uint64_t lost;    /* packets that were begun and are not in the trace */
+};
+
+void tw_writer_stats(const struct tw_trace_writer *writer, struct tw_writer_stats *ret_stats);
+
+/*
+ * One TracePacket: begin, fields, end. Bytes go straight into the shared memory. When a packet is
+ * lost on the way, the rest of it is swallowed, tw_writer_end() tells, and the next packet that
+ * gets through says previous_packet_dropped. Fields after tw_writer_end() are ignored.
+ */
+
+/* Ends the packet that is open, if any. Flushes first if the service has asked for it. */
+void tw_writer_begin(struct tw_trace_writer *writer);
+/* 0: written. TW_E_LIMIT: lost because the shared memory was full. TW_E_CLOSED: the connection is
+ * gone. TW_E_INVALID: given up because of wrong use: nothing begun, nested too deep. */
+int tw_writer_end(struct tw_trace_writer *writer);
+/* Packets lost so far; for callers whose later packets build on earlier ones. */
+uint64_t tw_writer_lost(const struct tw_trace_writer *writer);
+
+/* Fields of the innermost open message; field is 1 to 2^29 - 1. */
+void tw_writer_u64(struct tw_trace_writer *writer, uint32_t field, uint64_t value);
+/* int32, int64, enums. */
+void tw_writer_i64(struct tw_trace_writer *writer, uint32_t field, int64_t value);
+void tw_writer_bool(struct tw_trace_writer *writer, uint32_t field, bool value);
+void tw_writer_fixed64(struct tw_trace_writer *writer, uint32_t field, uint64_t value);
+void tw_writer_double(struct tw_trace_writer *writer, uint32_t field, double value);
+void tw_writer_bytes(struct tw_trace_writer *writer, uint32_t field, struct tw_bytes value);
+void tw_writer_str(struct tw_trace_writer *writer, uint32_t field, const char *value);
+/* A nested message; its size is filled in when it ends. Deeper than TW_NEST_MAX gives the packet
+ * up. */
+void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field);
+void tw_writer_unnest(struct tw_trace_writer *writer);
+
+/* ---- track events ---- */
+
+/* Slices, instants and counters of one thread, through a writer of its own. Strings are static:
+ * they are recognised by address, and must not change as long as this lives. */
+struct tw_track_events;
+
+/* For an instance of a data source that was registered under the name "track_event". To be used on
+ * the thread that makes it, which it describes in the trace. Results as tw_writer_new(). */
+TW_MUST_USE int tw_track_events_new(struct tw_track_events **ret_events,
+                                    struct tw_instance *instance, enum tw_exhausted policy);
+void tw_track_events_free(struct tw_track_events *events);
+struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events);
+
+/* Each is one packet, stamped with CLOCK_BOOTTIME; results as tw_writer_end(). */
+int tw_track_begin(struct tw_track_events *events, const char *category, const char *name);
+int tw_track_end(struct tw_track_events *events);
+int tw_track_instant(struct tw_track_events *events, const char *category, const char *name);
+/* A counter of the process, named name, has value from now on. */
+int tw_track_counter(struct tw_track_events *events, const char *name, int64_t value);

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/arbiter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "producer/instance.h"
+
+/* Nanoseconds between two looks for a free chunk: the service gives no sign, so the memory has to
+ * be watched. */
+#define STALL_FIRST_NS   UINT64_C(20000)
+#define STALL_LONGEST_NS (UINT64_C(5) * TW_NS_PER_MS)
+
+enum { IDS_BYTES = (TW_WRITER_ID_MAX + 1) / 8 };
+
+static int init_parts(struct tw_arbiter *a, size_t size, size_t page_size)
+{
+    int r = tw_commits_init(&a->commits, size / page_size * tw_layout_chunks((uint32_t)a->layout));
+
+    if (r)
+        return r;
+    a->ids = calloc(1, IDS_BYTES);
+    if (!a->ids)
+        return -ENOMEM;
+    a->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (a->event_fd < 0)
+        return -errno;
+    r = pthread_mutex_init(&a->lock, NULL);
+    return r ? -r : 0;
+}
+
+static void free_parts(struct tw_arbiter *a)
+{
+    tw_commits_deinit(&a->commits);
+    tw_fd_close(&a->event_fd);
+    free(a->ids);
+    free(a);
+}
+
+int tw_arbiter_new(struct tw_arbiter **ret_arbiter, struct tw_shm *shm,
+                   const struct tw_arbiter_config *config)
+{
+    struct tw_smb smb;
+    struct tw_arbiter *a;
+    int r = tw_smb_init(&smb, shm->p, shm->size, config->page_size);
+
+    if (r)
+        return r;
+    a = calloc(1, sizeof(*a));
+    if (!a)
+        return -ENOMEM;
+    a->smb = smb;
+    a->shm = TW_SHM_INIT;
+    a->event_fd = -1;
+    a->layout = config->layout;
+    a->direct_patching = config->direct_patching;
+    a->batching = config->batching;
+    a->owner = pthread_self();
+    a->commit_now = config->commit_now;
+    a->user = config->user;
+    atomic_init(&a->refs, 1);
+    r = init_parts(a, shm->size, config->page_size);
+    if (r) {
+        free_parts(a);
+        return r;
+    }
+    a->shm = *shm;
+    *shm = TW_SHM_INIT;
+    *ret_arbiter = a;
+    return 0;
+}
+
+struct tw_arbiter *tw_arbiter_ref(struct tw_arbiter *arbiter)
+{
+    atomic_fetch_add_explicit(&arbiter->refs, 1, memory_order_relaxed);
+    return arbiter;
+}
+
+static void free_gone(struct tw_arbiter *a)
+{
+    while (a->regs_gone) {
+        struct tw_writer_reg *reg = a->regs_gone;
+
+        a->regs_gone = reg->next_gone;
+        free(reg);
+    }
+}
+
+void tw_arbiter_unref(struct tw_arbiter *arbiter)
+{
+    if (!arbiter || atomic_fetch_sub_explicit(&arbiter->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    free_gone(arbiter);
+    tw_shm_deinit(&arbiter->shm);
+    pthread_mutex_destroy(&arbiter->lock);
+    free_parts(arbiter);
+}
+
+void tw_arbiter_kill(struct tw_arbiter *arbiter)
+{
+    struct tw_instance *stopped;
+
+    atomic_store(&arbiter->dead, true);
+    pthread_mutex_lock(&arbiter->lock);
+    arbiter->regs_new = NULL; /* nobody will be told; the writers give them back */
+    stopped = arbiter->stopped;
+    arbiter->stopped = NULL;
+    pthread_mutex_unlock(&arbiter->lock);
+    tw_instance_unref_list(stopped);
+}
+
+/* With the lock held. */
+static void want(struct tw_arbiter *a, enum tw_wake wake)
+{
+    uint64_t one = 1;
+    ssize_t n;
+
+    if (wake <= a->wake)
+        return;
+    a->wake = wake;
+    n = write(a->event_fd, &one, sizeof(one));
+    (void)n; /* fails only when it is readable anyway */
+}
+
+/* ---- writers ---- */
+
+/* Round about, so that an id is used again as late as possible. */
+static uint16_t find_id(const struct tw_arbiter *a)
+{
+    uint32_t id = a->last_id;
+
+    for (int i = 0; i < TW_WRITER_ID_MAX; i++) {
+        id = id % TW_WRITER_ID_MAX + 1;
+        if (!(a->ids[id / 8] & 1u << id % 8))
+            return (uint16_t)id;
+    }
+    return 0;
+}
+
+int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
+                          struct tw_writer_reg **ret_reg)
+{
+    struct tw_writer_reg *reg = calloc(1, sizeof(*reg));
+    int r = 0;
+
+    if (!reg)
+        return -ENOMEM;
+    reg->target_buffer = target_buffer;
+    pthread_mutex_lock(&arbiter->lock);
+    reg->id = find_id(arbiter);
+    if (atomic_load(&arbiter->dead)) {
+        r = TW_E_CLOSED;
+    } else if (!reg->id) {
+        r = TW_E_LIMIT;
+    } else {
+        arbiter->ids[reg->id / 8] |= (uint8_t)(1u << reg->id % 8);
+        arbiter->last_id = reg->id;
+        reg->next_new = arbiter->regs_new;
+        arbiter->regs_new = reg;
+        want(arbiter, TW_WAKE_URGENT);
+    }
+    pthread_mutex_unlock(&arbiter->lock);
+    if (r) {
+        free(reg);
+        return r;
+    }
+    *ret_reg = reg;
+    return 0;
+}
+
+void tw_arbiter_remove_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *reg)
+{
+    pthread_mutex_lock(&arbiter->lock);
+    reg->next_gone = arbiter->regs_gone;
+    arbiter->regs_gone = reg;
+    want(arbiter, TW_WAKE_URGENT);
+    pthread_mutex_unlock(&arbiter->lock);
+}
+
+static int try_page(struct tw_arbiter *a, uint32_t page, const struct tw_chunk_header *header,
+                    struct tw_smb_chunk *ret_chunk)
+{
+    const uint8_t *p = a->smb.base + page * a->smb.page_size;
+    uint32_t bitmap = tw_page_load(p);
+
+    if (bitmap == 0) {
+        int r = tw_smb_partition(&a->smb, page, a->layout);
+
+        (void)r; /* when another thread was faster, its chunks will do */
+        bitmap = tw_page_load(p);
+    }
+    for (uint32_t i = 0; i < tw_layout_chunks(tw_bitmap_layout(bitmap)); i++)
+        if (tw_bitmap_state(bitmap, i) == TW_CHUNK_FREE &&
+            tw_smb_acquire_for_writing(&a->smb, page, i, header, ret_chunk) == 0)
+            return 0;
+    return TW_E_LIMIT;
+}
+
+static int try_pages(struct tw_arbiter *a, const struct tw_chunk_header *header,
+                     struct tw_smb_chunk *ret_chunk)
+{
+    uint32_t n = (uint32_t)a->smb.n_pages;
+    uint32_t first = atomic_load_explicit(&a->next_page, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t page = (first + i) % n;
+
+        if (try_page(a, page, header, ret_chunk) == 0) {
+            atomic_store_explicit(&a->next_page, page, memory_order_relaxed);
+            return 0;
+        }
+    }
+    return TW_E_LIMIT;
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec ts = {.tv_nsec = (long)ns};
+
+    nanosleep(&ts, NULL);
+}
+
+int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
+                       uint32_t wait_ms, struct tw_smb_chunk *ret_chunk)
+{
+    uint64_t pause = STALL_FIRST_NS, until = 0;
+
+    for (;;) {
+        uint64_t now;
+
+        if (atomic_load_explicit(&arbiter->dead, memory_order_relaxed))
+            return TW_E_CLOSED;
+        if (try_pages(arbiter, header, ret_chunk) == 0)
+            return 0;
+        if (wait_ms == 0)
+            return TW_E_LIMIT;
+        now = tw_clock_ns(CLOCK_MONOTONIC);
+        if (until == 0)
+            until = now + wait_ms * TW_NS_PER_MS;
+        if (now >= until)
+            return TW_E_LIMIT;
+        if (arbiter->commit_now && pthread_equal(arbiter->owner, pthread_self()))
+            arbiter->commit_now(arbiter->user);
+        else
+            tw_arbiter_flush(arbiter);
+        nap(pause);
+        pause = pause * 2 < STALL_LONGEST_NS ? pause * 2 : STALL_LONGEST_NS;
+    }
+}
+
+void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags)
+{
+    struct tw_move move = *chunk;
+    size_t chunk_size = move.chunk.payload_size + TW_CHUNK_HEADER_SIZE;
+    int r = 0;
+
+    move.open = arbiter->direct_patching && (flags & TW_CHUNK_NEEDS_PATCHING);
+    if (!move.open)
+        r = tw_smb_release_as_complete(&arbiter->smb, &move.chunk);
+    pthread_mutex_lock(&arbiter->lock);
+    if (r || tw_commits_add_move(&arbiter->commits, &move))
+        arbiter->broken++;
+    else if (!arbiter->batching || arbiter->commits.moves.n * chunk_size >= arbiter->smb.size / 2)
+        want(arbiter, TW_WAKE_URGENT);
+    else
+        want(arbiter, TW_WAKE_BATCH);
+    pthread_mutex_unlock(&arbiter->lock);
+}
+
+/* With the lock held: into the chunk itself, as long as it is still ours. */
+static bool patch_in_place(struct tw_arbiter *a, const struct tw_patch *patch)
+{
+    struct tw_move *move = tw_commits_find_open(&a->commits, patch->writer_id, patch->chunk_id);
+    struct tw_chunk_header header;
+
+    if (!move || move->chunk.payload_size < sizeof(patch->bytes) ||
+        patch->offset > move->chunk.payload_size - sizeof(patch->bytes))
+        return false;
+    memcpy(move->chunk.payload + patch->offset, patch->bytes, sizeof(patch->bytes));
+    if (patch->has_more)
+        return true;
+    header = tw_chunk_load(move->chunk.header);
+    tw_chunk_store_packets(move->chunk.header, header.n_packets,
+                           header.flags & (uint8_t)~TW_CHUNK_NEEDS_PATCHING);
+    move->open = false;
+    if (tw_smb_release_as_complete(&a->smb, &move->chunk))
+        a->broken++;
+    return true;
+}
+
+void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_patch *patch)
+{
+    pthread_mutex_lock(&arbiter->lock);
+    if (!patch_in_place(arbiter, patch)) {
+        if (tw_commits_add_patch(&arbiter->commits, patch))
+            arbiter->broken++;
+        else if (!patch->has_more)
+            want(arbiter, TW_WAKE_URGENT);
+    }
+    pthread_mutex_unlock(&arbiter->lock);
+}
+
+void tw_arbiter_flush(struct tw_arbiter *arbiter)
+{
+    pthread_mutex_lock(&arbiter->lock);
+    want(arbiter, TW_WAKE_URGENT);
+    pthread_mutex_unlock(&arbiter->lock);
+}
+
+void tw_arbiter_instance_stopped(struct tw_arbiter *arbiter, struct tw_instance *instance)
+{
+    bool dead;
+
+    pthread_mutex_lock(&arbiter->lock);
+    dead = atomic_load(&arbiter->dead);
+    if (!dead) {
+        instance->next_stopped = arbiter->stopped;
+        arbiter->stopped = instance;
+        want(arbiter, TW_WAKE_URGENT);
+    }
+    pthread_mutex_unlock(&arbiter->lock);
+    if (dead)
+        tw_instance_unref(instance);
+}
+
+/* ---- the endpoint ---- */
+
+size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, size_t max)
+{
+    size_t n;
+
+    pthread_mutex_lock(&arbiter->lock);
+    n = tw_commits_take_moves(&arbiter->commits, out, max);
+    for (size_t i = 0; i < n; i++)
+        if (out[i].open && tw_smb_release_as_complete(&arbiter->smb, &out[i].chunk))
+            arbiter->broken++;
+    pthread_mutex_unlock(&arbiter->lock);
+    return n;
+}
+
+size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&arbiter->lock);
+    if (arbiter->commits.moves.n == 0) /* a chunk goes before its patches */
+        n = tw_commits_take_patches(&arbiter->commits, out, max);
+    pthread_mutex_unlock(&arbiter->lock);
+    return n;
+}
+
+struct tw_writer_reg *tw_arbiter_take_new(struct tw_arbiter *arbiter)
+{
+    struct tw_writer_reg *reg;
+
+    pthread_mutex_lock(&arbiter->lock);
+    reg = arbiter->regs_new;
+    if (reg)
+        arbiter->regs_new = reg->next_new;
+    pthread_mutex_unlock(&arbiter->lock);
+    return reg;
+}
+
+static bool nothing_to_commit(const struct tw_arbiter *a)
+{
+    return !a->regs_new && a->commits.moves.n == 0 && a->commits.patches.n == 0;
+}
+
+struct tw_writer_reg *tw_arbiter_take_gone(struct tw_arbiter *arbiter)
+{
+    struct tw_writer_reg *reg = NULL;
+
+    pthread_mutex_lock(&arbiter->lock);
+    if (nothing_to_commit(arbiter) && arbiter->regs_gone) {
+        reg = arbiter->regs_gone;
+        arbiter->regs_gone = reg->next_gone;
+    }
+    pthread_mutex_unlock(&arbiter->lock);
+    return reg;
+}
+
+void tw_arbiter_free_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *reg)
+{
+    pthread_mutex_lock(&arbiter->lock);
+    arbiter->ids[reg->id / 8] &= (uint8_t) ~(1u << reg->id % 8);
+    pthread_mutex_unlock(&arbiter->lock);
+    free(reg);
+}
+
+struct tw_instance *tw_arbiter_take_stopped(struct tw_arbiter *arbiter)
+{
+    struct tw_instance *instance = NULL;
+
+    pthread_mutex_lock(&arbiter->lock);
+    if (nothing_to_commit(arbiter) && !arbiter->regs_gone && arbiter->stopped) {
+        instance = arbiter->stopped;
+        arbiter->stopped = instance->next_stopped;
+        instance->next_stopped = NULL;
+    }
+    pthread_mutex_unlock(&arbiter->lock);
+    return instance;
+}
+
+bool tw_arbiter_is_empty(struct tw_arbiter *arbiter)
+{
+    bool empty;
+
+    pthread_mutex_lock(&arbiter->lock);
+    empty = nothing_to_commit(arbiter) && !arbiter->regs_gone && !arbiter->stopped;
+    pthread_mutex_unlock(&arbiter->lock);
+    return empty;
+}
+
+enum tw_wake tw_arbiter_wake(struct tw_arbiter *arbiter, bool reset)
+{
+    enum tw_wake wake;
+
+    pthread_mutex_lock(&arbiter->lock);
+    wake = arbiter->wake;
+    if (reset)
+        arbiter->wake = TW_WAKE_NONE;
+    pthread_mutex_unlock(&arbiter->lock);
+    return wake;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The arbiter: shares one shared memory buffer among the writers of all threads, and gathers what
+ * they hand over for the endpoint. One connection has one arbiter; it lives as long as anybody
+ * holds it, so that writers outlive the connection. Thread-safe but where noted.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "producer/commits.h"
+#include "smb/shm.h"
+
+struct tw_instance;
+
+/* A writer as the service knows it. */
+struct tw_writer_reg {
+    struct tw_writer_reg *next_new, *next_gone;
+    uint32_t target_buffer;
+    uint16_t id;
+};
+
+enum tw_wake {
+    TW_WAKE_NONE = 0,
+    TW_WAKE_BATCH,  /* something waits, and may wait for the batch to fill */
+    TW_WAKE_URGENT, /* to be sent now */
+};
+
+struct tw_arbiter {
+    _Atomic uint32_t refs;
+    _Atomic bool dead;                 /* the connection is gone: nothing is accepted any more */
+    _Atomic uint32_t next_page;        /* where the last chunk was found */
+    _Atomic uint32_t flush_generation; /* grows when the service wants a flush */
+    struct tw_shm shm;
+    struct tw_smb smb;
+    enum tw_page_layout layout;
+    bool direct_patching; /* chunks that need patches are completed as late as possible */
+    bool batching;
+    int event_fd; /* readable when wake has grown */
+
+    /* A writer on the endpoint's own thread must not wait for itself. */
+    pthread_t owner;
+    void (*commit_now)(void *user);
+    void *user;
+
+    pthread_mutex_t lock; /* of all below */
+    enum tw_wake wake;
+    struct tw_commits commits;
+    struct tw_writer_reg *regs_new, *regs_gone;
+    struct tw_instance *stopped; /* instances whose writers are done, each a reference */
+    uint8_t *ids;                /* bitmap of writer ids in use */
+    uint16_t last_id;
+    uint64_t broken; /* chunks that the service took from under a writer */
+};
+
+struct tw_arbiter_config {
+    size_t page_size;
+    enum tw_page_layout layout;
+    bool direct_patching, batching;
+    void (*commit_now)(void *user); /* called on the creating thread only */
+    void *user;
+};
+
+/* Takes *shm on success. TW_E_INVALID when page_size does not fit it, negative for want of memory
+ * or descriptors. */
+TW_MUST_USE int tw_arbiter_new(struct tw_arbiter **ret_arbiter, struct tw_shm *shm,
+                               const struct tw_arbiter_config *config);
+struct tw_arbiter *tw_arbiter_ref(struct tw_arbiter *arbiter);
+void tw_arbiter_unref(struct tw_arbiter *arbiter);
+/* The connection is gone. Only its owner. */
+void tw_arbiter_kill(struct tw_arbiter *arbiter);
+
+/* ---- for writers ---- */
+
+/* A new writer id. TW_E_LIMIT when all are in use, TW_E_CLOSED, -ENOMEM. */
+TW_MUST_USE int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
+                                      struct tw_writer_reg **ret_reg);
+void tw_arbiter_remove_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *reg);
+/* A free chunk, waited for at most wait_ms. TW_E_LIMIT when there is none, TW_E_CLOSED. */
+TW_MUST_USE int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
+                                   uint32_t wait_ms, struct tw_smb_chunk *ret_chunk);
+/* The chunk is written, its header says so; flags are those in the header. */
+void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags);
+void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_patch *patch);
+/* What waits is to be sent now. */
+void tw_arbiter_flush(struct tw_arbiter *arbiter);
+/* Hands over a reference to an instance whose writers are done. */
+void tw_arbiter_instance_stopped(struct tw_arbiter *arbiter, struct tw_instance *instance);
+
+/* ---- for the endpoint ---- */
+
+/* Takes what waits: chunks are completed. Each returns how many. */
+size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, size_t max);
+size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max);
+/* One writer to be registered, or NULL; stays the arbiter's. */
+struct tw_writer_reg *tw_arbiter_take_new(struct tw_arbiter *arbiter);
+/* One writer to be unregistered, or NULL; only when no moves and patches wait. To be given back by
+ * tw_arbiter_free_writer(). */
+struct tw_writer_reg *tw_arbiter_take_gone(struct tw_arbiter *arbiter);
+void tw_arbiter_free_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *reg);
+/* One instance to be reported stopped, with its reference, or NULL; only when nothing else waits.
+ */
+struct tw_instance *tw_arbiter_take_stopped(struct tw_arbiter *arbiter);
+/* Whether nothing of all this waits. */
+bool tw_arbiter_is_empty(struct tw_arbiter *arbiter);
+/* What is wanted; reset sets it back to TW_WAKE_NONE. */
+enum tw_wake tw_arbiter_wake(struct tw_arbiter *arbiter, bool reset);

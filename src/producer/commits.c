@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/commits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "tracewire/producer.h"
+
+int tw_commits_init(struct tw_commits *commits, size_t n_chunks)
+{
+    *commits = (struct tw_commits){
+        .moves = {.ring = calloc(n_chunks, sizeof(struct tw_move)), .cap = n_chunks},
+        .patches = {.ring = calloc(n_chunks * TW_NEST_MAX, sizeof(struct tw_patch)),
+                    .cap = n_chunks * TW_NEST_MAX},
+    };
+    if (commits->moves.ring && commits->patches.ring)
+        return 0;
+    tw_commits_deinit(commits);
+    return -ENOMEM;
+}
+
+void tw_commits_deinit(struct tw_commits *commits)
+{
+    free(commits->moves.ring);
+    free(commits->patches.ring);
+    *commits = (struct tw_commits){0};
+}
+
+int tw_commits_add_move(struct tw_commits *commits, const struct tw_move *move)
+{
+    struct tw_move_queue *q = &commits->moves;
+
+    if (q->n == q->cap)
+        return TW_E_LIMIT;
+    q->ring[(q->head + q->n++) % q->cap] = *move;
+    return 0;
+}
+
+int tw_commits_add_patch(struct tw_commits *commits, const struct tw_patch *patch)
+{
+    struct tw_patch_queue *q = &commits->patches;
+
+    if (q->n == q->cap)
+        return TW_E_LIMIT;
+    q->ring[(q->head + q->n++) % q->cap] = *patch;
+    return 0;
+}
+
+struct tw_move *tw_commits_find_open(const struct tw_commits *commits, uint16_t writer_id,
+                                     uint32_t chunk_id)
+{
+    const struct tw_move_queue *q = &commits->moves;
+
+    /* Newest first: that is where a chunk that is being patched usually is. */
+    for (size_t i = q->n; i > 0; i--) {
+        struct tw_move *m = &q->ring[(q->head + i - 1) % q->cap];
+
+        if (m->open && m->writer_id == writer_id && m->chunk_id == chunk_id)
+            return m;
+    }
+    return NULL;
+}
+
+size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, size_t max)
+{
+    struct tw_move_queue *q = &commits->moves;
+    size_t n = tw_min(q->n, max);
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = q->ring[q->head];
+        q->head = (q->head + 1) % q->cap;
+    }
+    q->n -= n;
+    return n;
+}
+
+size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_patch *out, size_t max)
+{
+    struct tw_patch_queue *q = &commits->patches;
+    size_t n = tw_min(q->n, max);
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = q->ring[q->head];
+        q->head = (q->head + 1) % q->cap;
+    }
+    q->n -= n;
+    return n;
+}
+
+void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *nested = tw_put_begin(w, 1);
+
+        tw_put_u64(w, 1, moves[i].chunk.page);
+        tw_put_u64(w, 2, moves[i].chunk.idx);
+        tw_put_u64(w, 3, moves[i].target_buffer);
+        tw_put_end(w, nested);
+    }
+}
+
+static bool same_chunk(const struct tw_patch *a, const struct tw_patch *b)
+{
+    return a->writer_id == b->writer_id && a->chunk_id == b->chunk_id;
+}
+
+static void put_patch(struct tw_writer *w, const struct tw_patch *patch)
+{
+    uint8_t *nested = tw_put_begin(w, 4);
+
+    tw_put_u64(w, 1, patch->offset);
+    tw_put_bytes(w, 2, (struct tw_bytes){patch->bytes, sizeof(patch->bytes)});
+    tw_put_end(w, nested);
+}
+
+void tw_commits_put_patches(struct tw_writer *w, const struct tw_patch *patches, size_t n)
+{
+    /* Neighbours of one chunk share a ChunkToPatch; the last of them says whether more will come.
+     */
+    for (size_t i = 0; i < n;) {
+        const struct tw_patch *first = &patches[i];
+        uint8_t *nested = tw_put_begin(w, 2);
+
+        tw_put_u64(w, 1, first->target_buffer);
+        tw_put_u64(w, 2, first->writer_id);
+        tw_put_u64(w, 3, first->chunk_id);
+        for (; i < n && same_chunk(first, &patches[i]); i++)
+            put_patch(w, &patches[i]);
+        if (patches[i - 1].has_more)
+            tw_put_bool(w, 5, true);
+        tw_put_end(w, nested);
+    }
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The producer's end of the connection, shared by the three files that make it up: endpoint.c
+ * (connection and life cycle), commands.c (what the service wants), outgoing.c (what we send).
+ */
+#pragma once
+
+#include "base/loop.h"
+#include "frame/client_session.h"
+#include "producer/instance.h"
+
+enum tw_link {
+    TW_LINK_DOWN,
+    TW_LINK_BINDING,
+    TW_LINK_INITIALIZING,
+    TW_LINK_UP,
+};
+
+struct tw_producer {
+    char *socket, *name;
+    struct tw_producer_config config; /* its strings are the two above */
+    enum tw_page_layout layout;
+
+    struct tw_loop *loop;
+    struct tw_io sock_io; /* owns its descriptor; -1 while down */
+    struct tw_io wake_io; /* the arbiter's descriptor; -1 without an arbiter */
+    struct tw_timer retry, batch;
+    uint64_t backoff_ns;
+
+    enum tw_link link;
+    bool failed; /* the connection is to be given up as soon as no callback is running */
+    bool direct_patching;
+    struct tw_client client; /* valid unless down */
+    struct tw_arbiter *arbiter;
+
+    struct tw_data_source *sources;
+    size_t n_sources;
+    struct tw_instance *instances; /* each a reference */
+    size_t n_instances;
+    uint64_t flush_id; /* to be acknowledged; 0: none */
+
+    struct tw_producer_stats stats;
+};
+
+/* ---- endpoint.c ---- */
+
+/* Takes the descriptor that came with the command, if any. */
+TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);
+
+/* ---- commands.c ---- */
+
+/* One reply to GetAsyncCommand. What makes no sense is counted and ignored. */
+void tw_endpoint_command(struct tw_producer *p, struct tw_bytes reply);
+/* Tells the instance's data source to stop, once. */
+void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instance);
+/* Takes it off the list and drops the list's reference. */
+void tw_endpoint_forget_instance(struct tw_producer *p, struct tw_instance *instance);
+
+/* ---- outgoing.c; a failure sets p->failed ---- */
+
+void tw_endpoint_send_init(struct tw_producer *p);
+void tw_endpoint_send_source(struct tw_producer *p, const struct tw_data_source *source);
+void tw_endpoint_send_started(struct tw_producer *p, uint64_t instance_id);
+/* All that waits in the arbiter and the pending acknowledgement, as far as the socket's queue has
+ * room; the rest when it has got some. */
+void tw_endpoint_send_waiting(struct tw_producer *p);

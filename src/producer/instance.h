@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data sources and their instances. An instance is shared by the endpoint and the writers' threads
+ * and counted; its flags are atomic and everything else is constant once it is made.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "producer/arbiter.h"
+#include "tracewire/producer.h"
+
+enum {
+    TW_DATA_SOURCES_MAX = 128, /* a producer: each may have a request outstanding at once */
+    TW_INSTANCES_MAX = 256,    /* a producer: what a service may make us keep */
+};
+
+struct tw_data_source {
+    struct tw_data_source *next;
+    char *name;
+    struct tw_data_source_ops ops;
+    void *user;
+    uint8_t *descriptor; /* RegisterDataSourceRequest, encoded */
+    size_t descriptor_n;
+};
+
+struct tw_instance {
+    _Atomic uint32_t refs;
+    _Atomic bool active;
+    _Atomic bool stopped; /* tw_instance_stopped() was called */
+    _Atomic uint32_t generation;
+    uint64_t id;
+    uint32_t target_buffer;
+    enum tw_exhausted policy; /* as the config says; TW_EXHAUSTED_DROP if it says nothing */
+    uint8_t *config;
+    size_t config_n;
+    struct tw_arbiter *arbiter; /* a reference */
+
+    /* The endpoint's own. */
+    struct tw_data_source *source;
+    struct tw_instance *next;
+    bool started, stopping;
+    /* Under the arbiter's lock. */
+    struct tw_instance *next_stopped;
+};
+
+/* What DataSourceConfig says that concerns every data source. */
+struct tw_source_config {
+    struct tw_bytes name;
+    uint32_t target_buffer;
+    enum tw_exhausted policy;
+};
+
+/* TW_E_PROTOCOL or TW_E_TRUNCATED when config is no message. */
+TW_MUST_USE int tw_source_config_read(struct tw_bytes config, struct tw_source_config *ret_config);
+
+/* One reference, with one of the arbiter's. -ENOMEM. */
+TW_MUST_USE int tw_instance_new(struct tw_instance **ret_instance, struct tw_arbiter *arbiter,
+                                uint64_t id, struct tw_bytes config,
+                                const struct tw_source_config *parsed);
+/* Drops a list linked by next_stopped. */
+void tw_instance_unref_list(struct tw_instance *first);
+
+/* TW_E_INVALID without a name, TW_E_LIMIT when the descriptor does not fit a frame, -ENOMEM. */
+TW_MUST_USE int tw_data_source_new(struct tw_data_source **ret_source,
+                                   const struct tw_data_source_config *config);
+void tw_data_source_free(struct tw_data_source *source);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the endpoint sends to the service. */
+#include <string.h>
+
+#include "producer/endpoint.h"
+
+enum {
+    SMALL_REQUEST_MAX = 64,                 /* bytes: a few integers */
+    NAME_MAX_SENT = 4096,                   /* bytes of a producer's name */
+    INIT_REQUEST_MAX = NAME_MAX_SENT + 256, /* bytes: the name, the version and a few integers */
+};
+
+/* Bytes queued for the socket beyond which writers have to wait: leaves room for the largest
+ * request, and a service that does not read costs no more than this. */
+#define QUEUE_HIGH (TW_TX_MAX / 2)
+
+static bool has_room(const struct tw_producer *p)
+{
+    return p->link == TW_LINK_UP && !p->failed && tw_tx_queued(&p->client.tx) < QUEUE_HIGH;
+}
+
+static void call(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply)
+{
+    int r = tw_client_call(&p->client, method, args, drop_reply, -1, NULL, NULL);
+
+    /* A service that does not know a method of ours is an old one; it goes without. */
+    if (r && r != TW_E_NOT_FOUND)
+        p->failed = true;
+}
+
+static void call_writer(struct tw_producer *p, uint32_t method, const struct tw_writer *w)
+{
+    if (w->overflow)
+        p->failed = true;
+    else
+        call(p, method, (struct tw_bytes){w->begin, tw_writer_size(w)}, true);
+}
+
+void tw_endpoint_send_init(struct tw_producer *p)
+{
+    uint8_t buf[INIT_REQUEST_MAX];
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+    if (p->config.shm_page_size)
+        tw_put_u64(&w, 1, p->config.shm_page_size);
+    if (p->config.shm_size)
+        tw_put_u64(&w, 2, p->config.shm_size);
+    tw_put_bytes(&w, 3, (struct tw_bytes){(const uint8_t *)p->name, strlen(p->name)});
+    if (p->config.scraping)
+        tw_put_u64(&w, 4, (uint64_t)p->config.scraping);
+    tw_put_str(&w, 8, "tracewire " TW_VERSION);
+    call(p, TW_PRODUCER_INITIALIZE_CONNECTION, (struct tw_bytes){buf, tw_writer_size(&w)}, false);
+    call(p, TW_PRODUCER_GET_ASYNC_COMMAND, (struct tw_bytes){0}, false);
+}
+
+void tw_endpoint_send_source(struct tw_producer *p, const struct tw_data_source *source)
+{
+    call(p, TW_PRODUCER_REGISTER_DATA_SOURCE,
+         (struct tw_bytes){source->descriptor, source->descriptor_n}, false);
+}
+
+static void send_number(struct tw_producer *p, uint32_t method, uint64_t value)
+{
+    uint8_t buf[SMALL_REQUEST_MAX];
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+    tw_put_u64(&w, 1, value);
+    call_writer(p, method, &w);
+}
+
+void tw_endpoint_send_started(struct tw_producer *p, uint64_t instance_id)
+{
+    send_number(p, TW_PRODUCER_NOTIFY_DATA_SOURCE_STARTED, instance_id);
+}
+
+static void send_new_writers(struct tw_producer *p)
+{
+    struct tw_writer_reg *reg;
+
+    while (has_room(p) && (reg = tw_arbiter_take_new(p->arbiter))) {
+        uint8_t buf[SMALL_REQUEST_MAX];
+        struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+        tw_put_u64(&w, 1, reg->id);
+        tw_put_u64(&w, 2, reg->target_buffer);
+        call_writer(p, TW_PRODUCER_REGISTER_TRACE_WRITER, &w);
+    }
+}
+
+static void send_commit(struct tw_producer *p, const struct tw_writer *w)
+{
+    call_writer(p, TW_PRODUCER_COMMIT_DATA, w);
+    p->stats.commits++;
+}
+
+static void send_moves(struct tw_producer *p)
+{
+    struct tw_move moves[TW_COMMIT_ENTRIES_MAX];
+    uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
+    size_t n;
+
+    while (has_room(p) && (n = tw_arbiter_take_moves(p->arbiter, moves, TW_COMMIT_ENTRIES_MAX))) {
+        struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+        tw_commits_put_moves(&w, moves, n);
+        send_commit(p, &w);
+    }
+}
+
+static void send_patches(struct tw_producer *p)
+{
+    struct tw_patch patches[TW_COMMIT_ENTRIES_MAX];
+    uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
+    size_t n;
+
+    while (has_room(p) &&
+           (n = tw_arbiter_take_patches(p->arbiter, patches, TW_COMMIT_ENTRIES_MAX))) {
+        struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+        tw_commits_put_patches(&w, patches, n);
+        send_commit(p, &w);
+    }
+}
+
+static void send_flush_done(struct tw_producer *p)
+{
+    uint8_t buf[SMALL_REQUEST_MAX];
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+    if (!p->flush_id || !has_room(p))
+        return;
+    tw_put_u64(&w, 3, p->flush_id);
+    send_commit(p, &w);
+    p->flush_id = 0;
+}
+
+static void send_gone_writers(struct tw_producer *p)
+{
+    struct tw_writer_reg *reg;
+
+    while (has_room(p) && (reg = tw_arbiter_take_gone(p->arbiter))) {
+        send_number(p, TW_PRODUCER_UNREGISTER_TRACE_WRITER, reg->id);
+        tw_arbiter_free_writer(p->arbiter, reg);
+    }
+}
+
+static void send_stopped(struct tw_producer *p)
+{
+    struct tw_instance *instance;
+
+    while (has_room(p) && (instance = tw_arbiter_take_stopped(p->arbiter))) {
+        send_number(p, TW_PRODUCER_NOTIFY_DATA_SOURCE_STOPPED, instance->id);
+        tw_endpoint_forget_instance(p, instance);
+        tw_instance_unref(instance);
+    }
+}
+
+void tw_endpoint_send_waiting(struct tw_producer *p)
+{
+    if (!has_room(p))
+        return;
+    if (p->arbiter) {
+        (void)tw_arbiter_wake(p->arbiter, true);
+        send_new_writers(p);
+        send_moves(p);
+        send_patches(p);
+    }
+    send_flush_done(p);
+    if (p->arbiter) {
+        send_gone_writers(p);
+        send_stopped(p);
+    }
+}

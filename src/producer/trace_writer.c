@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/trace_writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "producer/instance.h"
+
+enum {
+    FIELD_PREVIOUS_PACKET_DROPPED = 42,
+    FIELD_FIRST_PACKET_ON_SEQUENCE = 87,
+};
+
+int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *arbiter,
+                        uint32_t target_buffer, enum tw_exhausted policy)
+{
+    struct tw_trace_writer *w = calloc(1, sizeof(*w));
+    int r;
+
+    if (!w)
+        return -ENOMEM;
+    r = tw_arbiter_add_writer(arbiter, target_buffer, &w->reg);
+    if (r) {
+        free(w);
+        return r;
+    }
+    w->arbiter = tw_arbiter_ref(arbiter);
+    w->policy = policy;
+    w->first = true;
+    w->flush_generation = atomic_load(&arbiter->flush_generation);
+    *ret_writer = w;
+    return 0;
+}
+
+int tw_writer_new(struct tw_trace_writer **ret_writer, struct tw_instance *instance,
+                  enum tw_exhausted policy)
+{
+    return tw_trace_writer_new(ret_writer, instance->arbiter, instance->target_buffer,
+                               policy == TW_EXHAUSTED_DEFAULT ? instance->policy : policy);
+}
+
+/* ---- chunks ---- */
+
+static int acquire(struct tw_trace_writer *w, uint8_t flags, struct tw_smb_chunk *ret_chunk)
+{
+    struct tw_chunk_header header = {
+        .chunk_id = w->next_chunk_id, .writer_id = w->reg->id, .n_packets = 1, .flags = flags};
+    bool wait = w->policy == TW_EXHAUSTED_STALL ||
+                (w->policy == TW_EXHAUSTED_STALL_THEN_DROP && !w->gave_up);
+    int r = tw_arbiter_acquire(w->arbiter, &header, wait ? TW_STALL_MAX_MS : 0, ret_chunk);
+
+    w->gave_up = r != 0;
+    return r;
+}
+
+static void use_chunk(struct tw_trace_writer *w, const struct tw_smb_chunk *chunk, uint8_t flags)
+{
+    w->chunk = *chunk;
+    w->has_chunk = true;
+    w->flags = flags;
+    w->n_packets = 0;
+    w->next_chunk_id++;
+    w->p = chunk->payload;
+    w->end = chunk->payload + chunk->payload_size;
+}
+
+static void return_chunk(struct tw_trace_writer *w)
+{
+    struct tw_move move = {
+        .chunk = w->chunk,
+        .target_buffer = w->reg->target_buffer,
+        .chunk_id = w->next_chunk_id - 1,
+        .writer_id = w->reg->id,
+    };
+
+    if (!w->has_chunk)
+        return;
+    tw_chunk_store_packets(w->chunk.header, w->n_packets, w->flags);
+    tw_arbiter_return(w->arbiter, &move, w->flags);
+    w->has_chunk = false;
+    w->p = w->end = NULL;
+}
+
+static void begin_fragment(struct tw_trace_writer *w)
+{
+    w->fragment_size = w->p;
+    w->p += TW_WIRE_SIZE_BYTES;
+    w->fragment = w->p;
+}
+
+static uint32_t packet_size(const struct tw_trace_writer *w)
+{
+    return w->before + (uint32_t)(w->p - w->fragment);
+}
+
+/* ---- sizes in chunks that are gone ---- */
+
+static bool chunk_waits_for_more(const struct tw_trace_writer *w, uint32_t chunk_id)
+{
+    for (uint32_t i = 0; i < w->depth; i++)
+        if (!w->nest[i].size && w->nest[i].chunk_id == chunk_id)
+            return true;
+    return false;
+}
+
+/* Takes the innermost message off the stack and fills in its size. */
+static void close_nest(struct tw_trace_writer *w, uint32_t size)
+{
+    const struct tw_nest *nest = &w->nest[--w->depth];
+    struct tw_patch patch = {
+        .target_buffer = w->reg->target_buffer,
+        .chunk_id = nest->chunk_id,
+        .writer_id = w->reg->id,
+        .offset = nest->offset,
+    };
+
+    if (nest->size) {
+        tw_write_padded_size(nest->size, size);
+        return;
+    }
+    patch.has_more = chunk_waits_for_more(w, nest->chunk_id);
+    tw_write_padded_size(patch.bytes, size);
+    tw_arbiter_patch(w->arbiter, &patch);
+}
+
+/* The current chunk is about to go: what it holds of unknown sizes has to be patched later. */
+static void detach_nests(struct tw_trace_writer *w)
+{
+    for (uint32_t i = 0; i < w->depth; i++) {
+        struct tw_nest *nest = &w->nest[i];
+
+        if (!nest->size)
+            continue;
+        nest->chunk_id = w->next_chunk_id - 1;
+        nest->offset = (uint16_t)(nest->size - w->chunk.payload);
+        nest->size = NULL;
+        w->flags |= TW_CHUNK_NEEDS_PATCHING;
+    }
+}
+
+/* ---- losses ---- */
+
+static void lose(struct tw_trace_writer *w, int why)
+{
+    w->state = TW_PACKET_LOST;
+    w->lost_why = why;
+    w->tell_loss = true;
+}
+
+/* The open packet cannot be finished: its fragment tells the reader to throw all of it away. */
+static void give_up(struct tw_trace_writer *w, int why)
+{
+    tw_write_padded_size(w->fragment_size, TW_PACKET_SIZE_DROP);
+    w->n_packets++;
+    /* Sizes in this chunk do not matter any more; those in earlier ones would keep the reader
+     * waiting for ever. */
+    while (w->depth > 0) {
+        if (w->nest[w->depth - 1].size)
+            w->depth--;
+        else
+            close_nest(w, 0);
+    }
+    return_chunk(w);
+    lose(w, why);
+}
+
+/* No chunk for a packet that has not begun: says so behind the last one, if there is room. */
+static void end_with_loss(struct tw_trace_writer *w)
+{
+    if (!w->has_chunk)
+        return;
+    if (w->end - w->p >= TW_WIRE_SIZE_BYTES && w->n_packets < TW_CHUNK_PACKETS_MAX) {
+        tw_write_padded_size(w->p, TW_PACKET_SIZE_DROP);
+        w->n_packets++;
+    }
+    return_chunk(w);
+}
+
+/* ---- packets ---- */
+
+static bool has_room(const struct tw_trace_writer *w)
+{
+    return w->has_chunk && w->end - w->p >= TW_PACKET_ROOM && w->n_packets < TW_PACKETS_A_CHUNK;
+}
+
+static int next_chunk(struct tw_trace_writer *w)
+{
+    struct tw_smb_chunk chunk;
+    int r = acquire(w, 0, &chunk);
+
+    if (r) {
+        end_with_loss(w);
+        return r;
+    }
+    return_chunk(w);
+    use_chunk(w, &chunk, 0);
+    return 0;
+}
+
+static void next_fragment(struct tw_trace_writer *w)
+{
+    struct tw_smb_chunk chunk;
+    int r = packet_size(w) > TW_WIRE_SIZE_MAX - TW_PAGE_SIZE_MAX
+                ? TW_E_LIMIT
+                : acquire(w, TW_CHUNK_FIRST_CONTINUES, &chunk);
+
+    if (r) {
+        give_up(w, r);
+        return;
+    }
+    tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
+    w->before = packet_size(w);
+    detach_nests(w);
+    w->flags |= TW_CHUNK_LAST_CONTINUES;
+    w->n_packets++;
+    return_chunk(w);
+    use_chunk(w, &chunk, TW_CHUNK_FIRST_CONTINUES);
+    begin_fragment(w);
+}
+
+void tw_trace_writer_put(struct tw_trace_writer *w, const uint8_t *p, size_t n)
+{
+    while (n > 0 && w->state == TW_PACKET_OPEN) {
+        size_t now = tw_min(n, (size_t)(w->end - w->p));
+
+        if (now == 0) {
+            next_fragment(w);
+            continue;
+        }
+        memcpy(w->p, p, now);
+        w->p += now;
+        p += now;
+        n -= now;
+    }
+}
+
+static void begin_packet(struct tw_trace_writer *w)
+{
+    int r = atomic_load_explicit(&w->arbiter->dead, memory_order_relaxed) ? TW_E_CLOSED : 0;
+
+    if (!r && !has_room(w))
+        r = next_chunk(w);
+    if (r) {
+        lose(w, r);
+        return;
+    }
+    w->state = TW_PACKET_OPEN;
+    w->before = 0;
+    w->depth = 0;
+    begin_fragment(w);
+    if (w->tell_loss)
+        tw_writer_u64(w, FIELD_PREVIOUS_PACKET_DROPPED, 1);
+    if (w->first)
+        tw_writer_bool(w, FIELD_FIRST_PACKET_ON_SEQUENCE, true);
+}
+
+void tw_writer_begin(struct tw_trace_writer *writer)
+{
+    uint32_t asked = atomic_load_explicit(&writer->arbiter->flush_generation, memory_order_relaxed);
+
+    if (writer->state != TW_PACKET_NONE)
+        (void)tw_writer_end(writer);
+    if (asked != writer->flush_generation) {
+        writer->flush_generation = asked;
+        tw_writer_flush(writer);
+    }
+    begin_packet(writer);
+}
+
+static void finish_packet(struct tw_trace_writer *w)
+{
+    uint32_t size;
+
+    while (w->depth > 0)
+        tw_writer_unnest(w);
+    size = packet_size(w);
+    tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
+    w->n_packets++;
+    /* Announces one more, so that a scraper takes this one. */
+    tw_chunk_store_packets(w->chunk.header, (uint16_t)(w->n_packets + 1), w->flags);
+    w->state = TW_PACKET_NONE;
+    w->first = false;
+    w->tell_loss = false;
+    w->stats.packets++;
+    w->stats.bytes += size;
+}
+
+int tw_writer_end(struct tw_trace_writer *writer)
+{
+    if (writer->state == TW_PACKET_NONE)
+        return TW_E_INVALID;
+    if (writer->state == TW_PACKET_OPEN) {
+        finish_packet(writer);
+        return 0;
+    }
+    writer->state = TW_PACKET_NONE;
+    writer->stats.lost++;
+    return writer->lost_why;
+}
+
+void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field)
+{
+    struct tw_nest *nest;
+    uint8_t tag[TW_WIRE_SIZE_BYTES * 2];
+    struct tw_writer t = tw_writer_of(tag, sizeof(tag));
+
+    tw_put_varint(&t, (uint64_t)field << 3 | 2 /* LEN */);
+    tw_trace_writer_put(writer, tag, tw_writer_size(&t));
+    if (writer->state == TW_PACKET_OPEN && writer->depth == TW_NEST_MAX)
+        give_up(writer, TW_E_INVALID);
+    if (writer->state == TW_PACKET_OPEN && writer->end - writer->p < TW_WIRE_SIZE_BYTES)
+        next_fragment(writer); /* a size is patched in one chunk only */
+    if (writer->state != TW_PACKET_OPEN)
+        return;
+    nest = &writer->nest[writer->depth++];
+    *nest = (struct tw_nest){.size = writer->p};
+    tw_write_padded_size(nest->size, 0);
+    writer->p += TW_WIRE_SIZE_BYTES;
+    nest->begin = packet_size(writer);
+}
+
+void tw_writer_unnest(struct tw_trace_writer *writer)
+{
+    if (writer->state == TW_PACKET_OPEN && writer->depth > 0)
+        close_nest(writer, packet_size(writer) - writer->nest[writer->depth - 1].begin);
+}
+
+/* ---- the end ---- */
+
+/* A loss that no later packet has told of yet gets a packet for itself. */
+static void tell_loss(struct tw_trace_writer *w)
+{
+    enum tw_exhausted policy = w->policy;
+
+    w->policy = TW_EXHAUSTED_DROP;
+    begin_packet(w);
+    w->policy = policy;
+    if (w->state == TW_PACKET_OPEN) {
+        finish_packet(w);
+        w->stats.packets--; /* it is not the caller's */
+    }
+    w->state = TW_PACKET_NONE;
+}
+
+void tw_writer_flush(struct tw_trace_writer *writer)
+{
+    if (writer->state != TW_PACKET_NONE)
+        return;
+    if (writer->tell_loss)
+        tell_loss(writer);
+    return_chunk(writer);
+    tw_arbiter_flush(writer->arbiter);
+}
+
+void tw_writer_free(struct tw_trace_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->state == TW_PACKET_OPEN)
+        give_up(writer, TW_E_INVALID);
+    writer->state = TW_PACKET_NONE;
+    tw_writer_flush(writer);
+    tw_arbiter_remove_writer(writer->arbiter, writer->reg);
+    tw_arbiter_unref(writer->arbiter);
+    free(writer);
+}
+
+void tw_writer_stats(const struct tw_trace_writer *writer, struct tw_writer_stats *ret_stats)
+{
+    *ret_stats = writer->stats;
+}
+
+uint64_t tw_writer_lost(const struct tw_trace_writer *writer)
+{
+    return writer->stats.lost;
+}

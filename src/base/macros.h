@@ -8,6 +8,13 @@
 #define TW_ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define TW_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/* For a must-use result that changes nothing here; a comment beside it says why. */
+#define TW_IGNORE(call)                                                                            \
+    do {                                                                                           \
+        if (call) {                                                                                \
+        }                                                                                          \
+    } while (0)
+
 static inline size_t tw_min(size_t a, size_t b)
 {
     return a < b ? a : b;

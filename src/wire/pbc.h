@@ -27,3 +27,14 @@ TW_MUST_USE int tw_pbc_unpack(const ProtobufCMessageDescriptor *d, struct tw_are
 /* Appends the encoded message. TW_E_LIMIT past the limit of out or TW_PBC_MESSAGE_MAX, -ENOMEM;
  * out is unchanged then. */
 TW_MUST_USE int tw_pbc_pack(const ProtobufCMessage *m, struct tw_buf *out);
+
+/* protobuf-c's strings are char *, though encoding only reads them. */
+static inline char *tw_pbc_str(const char *str)
+{
+    union {
+        const char *in;
+        char *out;
+    } both = {.in = str};
+
+    return both.out;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tracing service without its sockets: connections are bytes and descriptors in and out, time
+ * comes from outside. The daemon puts sockets and an event loop around it; an embedder or a fuzzer
+ * drives it directly. Not thread-safe: one thread owns a service and all its connections.
+ */
+#pragma once
+
+#include <time.h>
+
+#include "tracewire/common.h"
+
+struct tw_service;
+struct tw_service_conn;
+
+enum tw_service_port { TW_SERVICE_PRODUCER, TW_SERVICE_CONSUMER };
+
+/* Who is at the other end, from a source the peer cannot forge (SO_PEERCRED). */
+struct tw_peer {
+    int32_t pid, uid;
+};
+
+struct tw_service_options {
+    /* Nanoseconds of one of the kernel's clocks; NULL: clock_gettime(). */
+    uint64_t (*clock_ns)(clockid_t id, void *user);
+    void *user;
+    const char *version; /* for the system info packet; NULL: tracewire's own */
+};
+
+/* options may be NULL. -ENOMEM. */
+TW_MUST_USE int tw_service_new(struct tw_service **ret_service,
+                               const struct tw_service_options *options);
+/* Ends every connection without a word and frees everything. NULL is fine. */
+void tw_service_free(struct tw_service *service);
+
+/* When tw_service_tick() is wanted next, on CLOCK_MONOTONIC; UINT64_MAX: not at all. */
+uint64_t tw_service_next_tick_ns(const struct tw_service *service);
+/* Does what is due by now. */
+void tw_service_tick(struct tw_service *service);
+
+/*
+ * A new connection. wake(user) is called when something happened to it that its own calls below did
+ * not cause: there are bytes to send, or it is to be closed. It must not call back into the
+ * service.
+ */
+TW_MUST_USE int tw_service_connect(struct tw_service *service, enum tw_service_port port,
+                                   struct tw_peer peer, void (*wake)(void *user), void *user,
+                                   struct tw_service_conn **ret_conn);
+/* The peer has gone, or is to go: its sessions and data sources end. NULL is fine. */
+void tw_service_disconnect(struct tw_service_conn *conn);
+
+/* Where the next received bytes go, once tw_service_run() has returned 0. */
+void tw_service_space(struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret_n);
+/* n bytes were put there; n_fds descriptors came with them and are the service's now. */
+void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds, size_t n_fds);
+
+/*
+ * Works on what was received and on what waits to be sent, a bounded amount of it. 0: everything
+ * received is done. TW_MORE: there is more to do, call again when others had their turn and, if
+ * something waits to be sent, when that has shrunk. TW_E_CLOSED: send what is queued and
+ * disconnect; the reason is tw_service_why(). Negative: out of memory and the like, disconnect too.
+ */
+TW_MUST_USE int tw_service_run(struct tw_service_conn *conn);
+
+/* The next bytes to send, with the descriptor that must go with the first of them or -1, which
+ * stays the service's. TW_MORE: nothing waits. */
+TW_MUST_USE int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_bytes,
+                                int *ret_fd);
+/* n of those bytes, at least one, were sent. */
+void tw_service_sent(struct tw_service_conn *conn, size_t n);
+
+/* Why the connection is to be closed: a static text; NULL if it is not. */
+const char *tw_service_why(const struct tw_service_conn *conn);

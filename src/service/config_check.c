@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/config_check.h"
+
+#include <string.h>
+
+typedef bool (*bad_fn)(const struct tw_session *session);
+
+static bool too_long(const struct tw_session *s)
+{
+    return s->config->has_duration_ms && s->config->duration_ms > TW_DURATION_MAX_MS;
+}
+
+static bool no_buffers(const struct tw_session *s)
+{
+    return s->config->n_buffers == 0;
+}
+
+static bool too_many_buffers(const struct tw_session *s)
+{
+    return s->config->n_buffers > TW_SESSION_BUFFERS_MAX;
+}
+
+static bool bad_buffer_size(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_buffers; i++) {
+        const Tw__TraceConfig__BufferConfig *b = s->config->buffers[i];
+
+        if (!b->has_size_kb || b->size_kb == 0 ||
+            (uint64_t)b->size_kb * 1024 > TW_TRACE_BUFFER_SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
+static bool too_many_data_sources(const struct tw_session *s)
+{
+    return s->config->n_data_sources > TW_CONFIG_DATA_SOURCES_MAX;
+}
+
+static bool names_buffer(const Tw__TraceConfig *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_buffers; i++)
+        if (config->buffers[i]->name && strcmp(config->buffers[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool bad_target_buffer(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_data_sources; i++) {
+        const Tw__DataSourceConfig *c = s->config->data_sources[i]->config;
+        bool named = c && c->target_buffer_name && c->target_buffer_name[0];
+
+        if (!c)
+            continue;
+        if (named ? !names_buffer(s->config, c->target_buffer_name)
+                  : c->has_target_buffer && c->target_buffer >= s->config->n_buffers)
+            return true;
+    }
+    return false;
+}
+
+static bool regex_filter(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_data_sources; i++)
+        if (s->config->data_sources[i]->n_producer_name_regex_filter)
+            return true;
+    return false;
+}
+
+static bool triggers(const struct tw_session *s)
+{
+    return s->config->trigger_config && s->config->trigger_config->has_trigger_mode &&
+           s->config->trigger_config->trigger_mode;
+}
+
+static bool into_file(const struct tw_session *s)
+{
+    return (s->config->has_write_into_file && s->config->write_into_file) ||
+           (s->config->output_path && s->config->output_path[0]);
+}
+
+static bool compression(const struct tw_session *s)
+{
+    return (s->config->has_compression_type && s->config->compression_type) ||
+           s->config->compression;
+}
+
+static bool filtering(const struct tw_session *s)
+{
+    return s->config->trace_filter != NULL;
+}
+
+static bool semaphores(const struct tw_session *s)
+{
+    return s->config->n_session_semaphores > 0;
+}
+
+static bool lockdown(const struct tw_session *s)
+{
+    return s->config->has_lockdown_mode && s->config->lockdown_mode;
+}
+
+static bool exclusive(const struct tw_session *s)
+{
+    return s->config->has_exclusive_prio && s->config->exclusive_prio;
+}
+
+static bool name_taken(const struct tw_session *s)
+{
+    const char *name = s->config->unique_session_name;
+    const struct tw_session *other;
+
+    if (!name || !name[0])
+        return false;
+    TAILQ_FOREACH(other, &s->service->sessions, next)
+    if (other->config->unique_session_name && strcmp(other->config->unique_session_name, name) == 0)
+        return true;
+    return false;
+}
+
+static size_t count_sessions(const struct tw_session *s, bool same_uid)
+{
+    const struct tw_session *other;
+    size_t n = 0;
+
+    TAILQ_FOREACH(other, &s->service->sessions, next)
+    n += !same_uid || other->uid == s->uid;
+    return n;
+}
+
+static bool too_many_sessions(const struct tw_session *s)
+{
+    return count_sessions(s, false) >= TW_SESSIONS_MAX;
+}
+
+static bool too_many_of_uid(const struct tw_session *s)
+{
+    return count_sessions(s, true) >= TW_SESSIONS_PER_UID_MAX;
+}
+
+static const struct {
+    bad_fn bad;
+    const char *text;
+} checks[] = {
+    {too_long, "duration_ms is over seven days"},
+    {no_buffers, "the trace config has no buffers"},
+    {too_many_buffers, "the trace config has more than 128 buffers"},
+    {bad_buffer_size, "a buffer's size_kb is 0 or over 4 GiB"},
+    {too_many_data_sources, "the trace config has more than 1024 data sources"},
+    {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
+    {regex_filter, "producer_name_regex_filter is not supported"},
+    {triggers, "trigger_config is not supported"},
+    {into_file, "write_into_file and output_path are not supported"},
+    {compression, "compression is not supported"},
+    {filtering, "trace_filter is not supported"},
+    {semaphores, "session_semaphores are not supported"},
+    {lockdown, "lockdown_mode is not supported"},
+    {exclusive, "exclusive_prio is not supported"},
+    {name_taken, "a session with this unique_session_name is running"},
+    {too_many_sessions, "the service has 15 sessions, which is its limit"},
+    {too_many_of_uid, "this user has 5 sessions, which is the limit"},
+};
+
+int tw_config_check(const struct tw_session *session, const char **ret_error)
+{
+    for (size_t i = 0; i < TW_ARRAY_LEN(checks); i++)
+        if (checks[i].bad(session)) {
+            *ret_error = checks[i].text;
+            return TW_E_REFUSED;
+        }
+    return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection: received calls to the handlers of its port, replies and streams back. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "service/core.h"
+#include "service/producer.h"
+#include "service/read_buffers.h"
+#include "service/session.h"
+
+int tw_service_connect(struct tw_service *service, enum tw_service_port port, struct tw_peer peer,
+                       void (*wake)(void *user), void *user, struct tw_service_conn **ret_conn)
+{
+    struct tw_service_conn *conn = calloc(1, sizeof(*conn));
+    int rc;
+
+    if (!conn)
+        return -ENOMEM;
+    conn->service = service;
+    conn->port = port;
+    conn->peer = peer;
+    conn->wake = wake;
+    conn->user = user;
+    tw_reading_init(&conn->reading);
+    rc = tw_host_init(&conn->host,
+                      port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port);
+    if (rc) {
+        free(conn);
+        return rc;
+    }
+    TAILQ_INSERT_TAIL(&service->conns, conn, next);
+    *ret_conn = conn;
+    return 0;
+}
+
+void tw_service_disconnect(struct tw_service_conn *conn)
+{
+    if (!conn)
+        return;
+    conn->doomed = "disconnected"; /* nothing more is queued for it while its objects go */
+    conn->wake = NULL;
+    if (conn->producer)
+        tw_producer_free(conn->producer);
+    if (conn->session)
+        tw_session_free(conn->session);
+    TAILQ_REMOVE(&conn->service->conns, conn, next);
+    tw_reading_deinit(&conn->reading);
+    tw_host_deinit(&conn->host);
+    free(conn);
+}
+
+void tw_service_space(struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret_n)
+{
+    tw_rx_space(&conn->host.rx, ret_p, ret_n);
+}
+
+void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds, size_t n_fds)
+{
+    tw_rx_filled(&conn->host.rx, n, fds, n_fds);
+}
+
+int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_bytes, int *ret_fd)
+{
+    return tw_tx_peek(&conn->host.tx, ret_bytes, ret_fd);
+}
+
+void tw_service_sent(struct tw_service_conn *conn, size_t n)
+{
+    tw_tx_sent(&conn->host.tx, n);
+}
+
+const char *tw_service_why(const struct tw_service_conn *conn)
+{
+    return conn->doomed ? conn->doomed : conn->host.why;
+}
+
+static void wake(struct tw_service_conn *conn)
+{
+    if (conn->wake)
+        conn->wake(conn->user);
+}
+
+void tw_conn_doom(struct tw_service_conn *conn, const char *why)
+{
+    if (conn->doomed)
+        return;
+    conn->doomed = why;
+    wake(conn);
+}
+
+static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
+                  bool has_more, int fd)
+{
+    int rc;
+
+    if (conn->doomed)
+        return;
+    rc = tw_host_reply(&conn->host, request_id, body, has_more, fd);
+    if (rc == TW_E_LIMIT)
+        tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
+    else if (rc)
+        tw_conn_doom(conn, "out of memory for a reply");
+    else
+        wake(conn);
+}
+
+void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes bytes,
+                         bool has_more, int fd)
+{
+    reply(conn, request_id, &bytes, has_more, fd);
+}
+
+void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id)
+{
+    reply(conn, request_id, NULL, false, -1);
+}
+
+void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const ProtobufCMessage *msg,
+                   bool has_more, int fd)
+{
+    struct tw_buf *scratch = &conn->service->scratch;
+    struct tw_bytes body;
+
+    scratch->n = 0;
+    if (tw_pbc_pack(msg, scratch)) {
+        tw_conn_doom(conn, "out of memory for a reply");
+        return;
+    }
+    body = tw_buf_bytes(scratch);
+    reply(conn, request_id, &body, has_more, fd);
+}
+
+static void refuse_call(struct tw_service_conn *conn, const struct tw_host_call *call)
+{
+    if (!call->drop_reply)
+        tw_conn_refuse(conn, call->request_id);
+}
+
+static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
+{
+    const struct tw_port_handler *handler = conn->port == TW_SERVICE_PRODUCER
+                                                ? &tw_producer_handlers[call->method]
+                                                : &tw_consumer_handlers[call->method];
+    struct tw_arena *arena = &conn->service->arena;
+    ProtobufCMessage *req = NULL;
+
+    if (!handler->fn || (conn->port == TW_SERVICE_PRODUCER && !conn->producer &&
+                         call->method != TW_PRODUCER_INITIALIZE_CONNECTION)) {
+        refuse_call(conn, call);
+        return;
+    }
+    if (!handler->raw && tw_pbc_unpack(handler->request, arena, call->args, &req))
+        refuse_call(conn, call);
+    else
+        handler->fn(conn, call, req);
+    tw_arena_reset(arena);
+}
+
+/* Calls until there are none, too many, or the peer has too much to read first. */
+static int run_calls(struct tw_service_conn *conn)
+{
+    for (int i = 0; i < TW_CALLS_PER_TURN; i++) {
+        struct tw_host_call call;
+        int rc;
+
+        if (conn->doomed)
+            return TW_E_CLOSED;
+        if (tw_tx_queued(&conn->host.tx) > TW_TX_BACKLOG)
+            return 0;
+        rc = tw_host_next(&conn->host, &call);
+        if (rc)
+            return rc;
+        dispatch(conn, &call);
+    }
+    return 0;
+}
+
+int tw_service_run(struct tw_service_conn *conn)
+{
+    int rc = run_calls(conn);
+
+    if (rc && rc != TW_MORE)
+        return rc;
+    tw_reading_run(conn);
+    if (conn->doomed)
+        return TW_E_CLOSED;
+    /* TW_MORE from the host session is "send me more bytes": everything received is done. */
+    return rc == TW_MORE && !conn->reading.active ? 0 : TW_MORE;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects of the service and who owns what:
+ *
+ *   tw_service  owns  connections, producers, sessions
+ *   connection  has   a host session, and is either a producer or a consumer
+ *   producer    owns  its data sources, its shared memory, the bindings of its writers
+ *   session     owns  its config, its trace buffers, its data source instances
+ *
+ * An instance joins one data source of one producer to one session. A session belongs to the
+ * consumer connection that enabled it and goes with it.
+ */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "base/macros.h"
+#include "base/timers.h"
+#include "frame/host_session.h"
+#include "producer_port.pb-c.h"
+#include "service/limits.h"
+#include "service/trace_buffer.h"
+#include "smb/shm.h"
+#include "smb/smb.h"
+#include "trace_config.pb-c.h"
+#include "tracewire/service.h"
+#include "wire/pbc.h"
+
+struct tw_instance;
+struct tw_session;
+
+/* Requests whose answer comes later: an id and whether one is wanted. */
+struct tw_later {
+    bool wanted;
+    uint64_t id;
+};
+
+struct tw_data_source {
+    TAILQ_ENTRY(tw_data_source) next;
+    struct tw_producer *producer;
+    char *name;
+    uint64_t id;         /* the producer's own, 0 if it has none */
+    uint8_t *descriptor; /* as it came, for QueryServiceState */
+    size_t descriptor_size;
+    bool notifies_start, notifies_stop, clears_incremental, no_flush;
+};
+
+struct tw_producer {
+    TAILQ_ENTRY(tw_producer) next;
+    struct tw_service_conn *conn;
+    uint16_t id;
+    char *name, *sdk_version;
+    bool scraping;
+    uint32_t shm_size_hint, page_size_hint; /* bytes */
+    struct tw_shm shm;
+    struct tw_smb smb;        /* n_pages is 0 until there is shared memory */
+    bool shm_is_its_own;      /* the producer brought it */
+    bool told_of_shm;         /* SetupTracing was sent */
+    struct tw_later commands; /* GetAsyncCommand: how we speak to it */
+    TAILQ_HEAD(, tw_data_source) data_sources;
+    size_t n_data_sources;
+    uint16_t *writer_buffer; /* by writer id: the buffer it is bound to, 0 if none */
+    size_t n_writers;        /* of that array */
+    uint64_t may_write[(TW_BUFFER_IDS + 63) / 64]; /* buffers of its sessions, one bit each */
+};
+
+enum tw_instance_state {
+    TW_INSTANCE_CONFIGURED,
+    TW_INSTANCE_STARTING,
+    TW_INSTANCE_STARTED,
+    TW_INSTANCE_STOPPING,
+    TW_INSTANCE_STOPPED,
+};
+
+struct tw_instance {
+    TAILQ_ENTRY(tw_instance) next;
+    struct tw_session *session;
+    struct tw_producer *producer;
+    struct tw_data_source *source;
+    uint64_t id;
+    enum tw_instance_state state;
+    struct tw_buf config; /* the DataSourceConfig as sent to the producer */
+};
+
+/* A flush that waits for its producers. */
+struct tw_flush {
+    TAILQ_ENTRY(tw_flush) next;
+    struct tw_session *session;
+    uint64_t id;
+    struct tw_timer timeout;
+    struct tw_later reply; /* to the consumer; not wanted when the service asked */
+    bool stop_after;       /* the last flush: the session ends with it */
+    uint16_t *waiting_for; /* producer ids */
+    size_t n_waiting;
+};
+
+enum tw_session_state {
+    TW_SESSION_CONFIGURED,
+    TW_SESSION_STARTED,
+    TW_SESSION_STOPPING, /* waits for data sources to say that they stopped */
+    TW_SESSION_DISABLED,
+};
+
+enum { TW_CLOCKS = 6 };
+
+struct tw_clock_snapshot {
+    uint64_t ns[TW_CLOCKS];
+};
+
+/* The kinds are the field numbers of TracingServiceEvent. */
+enum tw_lifecycle {
+    TW_LIFECYCLE_ALL_STARTED = 1,
+    TW_LIFECYCLE_STARTED = 2,
+    TW_LIFECYCLE_ALL_FLUSHED = 3,
+    TW_LIFECYCLE_READ_COMPLETE = 4,
+    TW_LIFECYCLE_DISABLED = 5,
+    TW_LIFECYCLE_FLUSH_STARTED = 9,
+};
+
+struct tw_lifecycle_event {
+    enum tw_lifecycle kind;
+    uint64_t ns; /* CLOCK_BOOTTIME */
+};
+
+struct tw_session {
+    TAILQ_ENTRY(tw_session) next;
+    struct tw_service *service;
+    struct tw_service_conn *conn;
+    uint64_t id;
+    int32_t uid;
+    enum tw_session_state state;
+    struct tw_arena arena;   /* holds config */
+    Tw__TraceConfig *config; /* decoded from config_bytes */
+    struct tw_buf config_bytes;
+    int64_t uuid_msb, uuid_lsb;
+    uint16_t buffer_ids[TW_SESSION_BUFFERS_MAX];
+    size_t n_buffers;
+    TAILQ_HEAD(, tw_instance) instances;
+    size_t n_instances;
+    TAILQ_HEAD(, tw_flush) flushes;
+    size_t n_flushes;
+    struct tw_later enabled; /* EnableTracing: answered when the session ends */
+    bool told_all_started;
+    uint64_t started_realtime_ns;
+
+    struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period;
+
+    /* What the service itself has to say in the trace, until it is read. */
+    struct tw_clock_snapshot clocks[TW_CLOCK_SNAPSHOTS_MAX];
+    size_t n_clocks;
+    struct tw_lifecycle_event events[TW_LIFECYCLE_EVENTS_MAX];
+    size_t n_events;
+    bool emit_sync_marker, emit_stats, emitted_initial;
+
+    void *sequences; /* tsearch tree of struct tw_sequence */
+    uint32_t last_sequence_id;
+
+    uint64_t invalid_packets, flushes_requested, flushes_succeeded, flushes_failed;
+    int final_flush; /* Tw__TraceStats__FinalFlushOutcome */
+};
+
+/* Where a ReadBuffers stream stands. */
+struct tw_reading {
+    bool active;
+    uint64_t request_id;
+    struct tw_buf service_packets; /* encoded Trace fields, each a packet of ours */
+    size_t service_offset;
+    bool buffers_done;
+    size_t buffer_index; /* which of the session's buffers is being read */
+    struct tw_buf carry; /* a packet too large for one frame */
+    size_t carry_offset; /* bytes of it that are sent */
+};
+
+struct tw_service_conn {
+    TAILQ_ENTRY(tw_service_conn) next;
+    struct tw_service *service;
+    enum tw_service_port port;
+    struct tw_peer peer;
+    struct tw_host host;
+    const char *doomed; /* a static text: to be closed, and why */
+    void (*wake)(void *user);
+    void *user;
+
+    struct tw_producer *producer; /* producer port, after InitializeConnection */
+
+    struct tw_session *session; /* consumer port, after EnableTracing */
+    struct tw_reading reading;
+    struct tw_later observing;
+    uint32_t observed; /* bits of ObservableEvents.Type */
+};
+
+struct tw_service {
+    struct tw_service_options options;
+    struct tw_timers own_timers;
+    struct tw_timers *timers; /* own_timers, or those of the daemon's loop */
+    TAILQ_HEAD(, tw_service_conn) conns;
+    TAILQ_HEAD(, tw_producer) producers;
+    TAILQ_HEAD(, tw_session) sessions;
+    struct tw_trace_buffer *buffers[TW_BUFFER_IDS]; /* by id; [0] unused */
+    struct tw_arena arena;                          /* the request being handled */
+    struct tw_buf scratch;                          /* the reply being built */
+
+    uint32_t last_producer_id;
+    uint64_t last_session_id, last_instance_id, last_flush_id;
+    uint64_t producers_seen, data_sources_seen;
+    uint64_t chunks_discarded, patches_discarded;
+    size_t n_producers, n_data_sources;
+};
+
+uint64_t tw_service_now(const struct tw_service *service, clockid_t clock);
+/* Arms a timer delay_ms from now. When memory is short the timer is not set; callers use timers
+ * only for what a consumer can also end by itself. */
+void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t delay_ms);
+
+/* conn.c: what the ports say to their peers. */
+
+/* Ends a connection at the next opportunity. why is a static text. */
+void tw_conn_doom(struct tw_service_conn *conn, const char *why);
+/* Answers a call with the packed message, and wakes the connection. */
+void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const ProtobufCMessage *reply,
+                   bool has_more, int fd);
+void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes reply,
+                         bool has_more, int fd);
+void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id);
+
+/* A port method. req is decoded from the call's arguments and lives until the handler returns; it
+ * is NULL for a method with raw set, which reads call->args itself. */
+struct tw_port_handler {
+    const ProtobufCMessageDescriptor *request;
+    void (*fn)(struct tw_service_conn *conn, const struct tw_host_call *call,
+               const ProtobufCMessage *req);
+    bool raw;
+};
+
+extern const struct tw_port_handler tw_producer_handlers[TW_PRODUCER_METHOD_MAX];
+extern const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX];

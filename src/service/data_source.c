@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/data_source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/instance.h"
+#include "service/producer.h"
+
+static bool flag(protobuf_c_boolean has, protobuf_c_boolean value)
+{
+    return has && value;
+}
+
+static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDescriptor *d)
+{
+    struct tw_buf bytes = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+
+    if (tw_pbc_pack(&d->base, &bytes))
+        return -ENOMEM;
+    free(source->descriptor);
+    source->descriptor = bytes.p;
+    source->descriptor_size = bytes.n;
+    source->notifies_start = flag(d->has_will_notify_on_start, d->will_notify_on_start);
+    source->notifies_stop = flag(d->has_will_notify_on_stop, d->will_notify_on_stop);
+    source->clears_incremental =
+        flag(d->has_handles_incremental_state_clear, d->handles_incremental_state_clear);
+    source->no_flush = flag(d->has_no_flush, d->no_flush);
+    return 0;
+}
+
+static struct tw_data_source *new_source(struct tw_producer *producer,
+                                         const Tw__DataSourceDescriptor *descriptor)
+{
+    struct tw_data_source *source = calloc(1, sizeof(*source));
+
+    if (!source)
+        return NULL;
+    source->name = strndup(descriptor->name, TW_NAME_MAX);
+    if (!source->name || keep_descriptor(source, descriptor)) {
+        free(source->name);
+        free(source);
+        return NULL;
+    }
+    source->producer = producer;
+    source->id = descriptor->has_id ? descriptor->id : 0;
+    return source;
+}
+
+int tw_data_source_register(struct tw_producer *producer,
+                            const Tw__DataSourceDescriptor *descriptor, const char **ret_error)
+{
+    struct tw_service *service = producer->conn->service;
+    struct tw_data_source *source;
+
+    *ret_error = "a data source needs a name";
+    if (!descriptor || !descriptor->name || !descriptor->name[0])
+        return TW_E_INVALID;
+    *ret_error = "this producer has too many data sources";
+    if (producer->n_data_sources == TW_DATA_SOURCES_MAX)
+        return TW_E_LIMIT;
+    *ret_error = "the service is out of memory";
+    source = new_source(producer, descriptor);
+    if (!source)
+        return -ENOMEM;
+    TAILQ_INSERT_TAIL(&producer->data_sources, source, next);
+    producer->n_data_sources++;
+    service->n_data_sources++;
+    service->data_sources_seen++;
+    tw_data_source_join_all(source);
+    return 0;
+}
+
+void tw_data_source_update(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor)
+{
+    struct tw_data_source *source;
+
+    if (!descriptor || !descriptor->name)
+        return;
+    TAILQ_FOREACH(source, &producer->data_sources, next)
+    {
+        if (strcmp(source->name, descriptor->name) != 0 ||
+            source->id != (descriptor->has_id ? descriptor->id : 0))
+            continue;
+        if (keep_descriptor(source, descriptor))
+            tw_conn_doom(producer->conn, "out of memory for a descriptor");
+        return;
+    }
+}
+
+void tw_data_source_free(struct tw_data_source *source)
+{
+    struct tw_producer *producer = source->producer;
+
+    tw_instances_of_source_end(source);
+    TAILQ_REMOVE(&producer->data_sources, source, next);
+    producer->n_data_sources--;
+    producer->conn->service->n_data_sources--;
+    free(source->descriptor);
+    free(source->name);
+    free(source);
+}
+
+void tw_data_source_unregister(struct tw_producer *producer, const char *name)
+{
+    struct tw_data_source *source = TAILQ_FIRST(&producer->data_sources);
+
+    while (source) {
+        struct tw_data_source *next = TAILQ_NEXT(source, next);
+
+        if (name && strcmp(source->name, name) == 0)
+            tw_data_source_free(source);
+        source = next;
+    }
+}
+
+void tw_data_source_join_all(struct tw_data_source *source)
+{
+    struct tw_session *session;
+
+    if (!tw_producer_listens(source->producer))
+        return; /* joined when it does */
+    TAILQ_FOREACH(session, &source->producer->conn->service->sessions, next)
+    tw_instances_join(session, source);
+}
+
+void tw_producer_join_all(struct tw_producer *producer)
+{
+    struct tw_data_source *source;
+
+    TAILQ_FOREACH(source, &producer->data_sources, next)
+    tw_data_source_join_all(source);
+}

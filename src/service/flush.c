@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/flush.h"
+
+#include <stdlib.h>
+
+#include "consumer_port.pb-c.h"
+#include "service/producer.h"
+#include "service/scrape.h"
+#include "service/service_packets.h"
+#include "service/session.h"
+#include "trace_stats.pb-c.h"
+
+/* Why, in bits 3 to 0, and who asks, in bits 7 to 4, as producers are told. Figures from
+ * include/perfetto/tracing/core/flush_flags.h at v58.2. */
+enum { FLUSH_BY_SERVICE_PERIODIC = 0x11, FLUSH_BY_SERVICE_STOP = 0x12 };
+
+static void free_flush(struct tw_flush *flush)
+{
+    struct tw_session *session = flush->session;
+
+    tw_timer_clear(session->service->timers, &flush->timeout);
+    TAILQ_REMOVE(&session->flushes, flush, next);
+    session->n_flushes--;
+    free(flush->waiting_for);
+    free(flush);
+}
+
+static void answer(struct tw_session *session, struct tw_later reply, bool success)
+{
+    Tw__FlushResponse response = TW__FLUSH_RESPONSE__INIT;
+
+    if (!reply.wanted)
+        return;
+    if (success)
+        tw_conn_reply(session->conn, reply.id, &response.base, false, -1);
+    else
+        tw_conn_refuse(session->conn, reply.id);
+}
+
+/* Ends the session as the last thing it does. */
+static void complete(struct tw_flush *flush, bool success)
+{
+    struct tw_session *session = flush->session;
+    struct tw_later reply = flush->reply;
+    bool stop_after = flush->stop_after;
+    struct tw_producer *producer;
+
+    free_flush(flush);
+    TAILQ_FOREACH(producer, &session->service->producers, next)
+    tw_scrape(session, producer); /* those without a flush have unfinished chunks */
+    tw_snapshot_clocks(session);
+    tw_lifecycle_event(session, TW_LIFECYCLE_ALL_FLUSHED);
+    if (success)
+        session->flushes_succeeded++;
+    else
+        session->flushes_failed++;
+    answer(session, reply, success);
+    if (!stop_after)
+        return;
+    session->final_flush = success ? TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_SUCCEEDED
+                                   : TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_FAILED;
+    tw_session_disable(session);
+}
+
+static void on_timeout(struct tw_timer *timer)
+{
+    struct tw_flush *flush = TW_CONTAINER_OF(timer, struct tw_flush, timeout);
+
+    complete(flush, flush->n_waiting == 0);
+}
+
+/* Asks one producer for all its instances that can flush; ids has room for every instance. */
+static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t flags, uint64_t *ids)
+{
+    struct tw_instance *instance;
+    size_t n = 0;
+
+    TAILQ_FOREACH(instance, &flush->session->instances, next)
+    if (instance->producer == producer && !instance->source->no_flush)
+        ids[n++] = instance->id;
+    if (n == 0)
+        return;
+    flush->waiting_for[flush->n_waiting++] = producer->id;
+    tw_producer_send_flush(producer, flush->id, flags, ids, n);
+}
+
+static struct tw_flush *new_flush(struct tw_session *session)
+{
+    struct tw_flush *flush = calloc(1, sizeof(*flush));
+
+    if (!flush)
+        return NULL;
+    flush->waiting_for =
+        reallocarray(NULL, session->service->n_producers + 1, sizeof(*flush->waiting_for));
+    if (!flush->waiting_for) {
+        free(flush);
+        return NULL;
+    }
+    flush->session = session;
+    flush->timeout.fn = on_timeout;
+    flush->id = ++session->service->last_flush_id;
+    TAILQ_INSERT_TAIL(&session->flushes, flush, next);
+    session->n_flushes++;
+    session->flushes_requested++;
+    return flush;
+}
+
+static uint32_t timeout_of(const struct tw_session *session, uint32_t asked_ms)
+{
+    const Tw__TraceConfig *c = session->config;
+
+    if (asked_ms)
+        return asked_ms;
+    return c->has_flush_timeout_ms && c->flush_timeout_ms ? c->flush_timeout_ms
+                                                          : TW_FLUSH_TIMEOUT_MS;
+}
+
+/* NULL when there can be no flush now. It completes from a timer at the earliest, so that the
+ * caller may still set what it is for. */
+static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, uint64_t flags)
+{
+    uint64_t *ids = reallocarray(NULL, session->n_instances + 1, sizeof(*ids));
+    struct tw_flush *flush = NULL;
+    struct tw_producer *producer;
+
+    if (ids && session->state == TW_SESSION_STARTED && session->n_flushes < TW_FLUSHES_MAX)
+        flush = new_flush(session);
+    if (flush) {
+        tw_lifecycle_event(session, TW_LIFECYCLE_FLUSH_STARTED);
+        TAILQ_FOREACH(producer, &session->service->producers, next)
+        ask(flush, producer, flags, ids);
+        tw_service_arm(session->service, &flush->timeout,
+                       flush->n_waiting ? timeout_of(session, timeout_ms) : 0);
+    }
+    free(ids);
+    return flush;
+}
+
+void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint64_t flags,
+                           struct tw_later reply)
+{
+    struct tw_flush *flush = begin(session, timeout_ms, flags);
+
+    if (flush)
+        flush->reply = reply;
+    else
+        answer(session, reply, false);
+}
+
+void tw_flush_periodic(struct tw_session *session)
+{
+    (void)begin(session, 0, FLUSH_BY_SERVICE_PERIODIC);
+}
+
+void tw_flush_and_stop(struct tw_session *session)
+{
+    struct tw_flush *flush = begin(session, 0, FLUSH_BY_SERVICE_STOP);
+
+    if (flush)
+        flush->stop_after = true;
+    else
+        tw_session_disable(session);
+}
+
+static void remove_waiting(struct tw_flush *flush, uint16_t producer_id)
+{
+    for (size_t i = 0; i < flush->n_waiting; i++)
+        if (flush->waiting_for[i] == producer_id) {
+            flush->waiting_for[i] = flush->waiting_for[--flush->n_waiting];
+            return;
+        }
+}
+
+static void acknowledged(struct tw_session *session, uint16_t producer_id, uint64_t flush_id)
+{
+    struct tw_flush *flush = TAILQ_FIRST(&session->flushes);
+
+    while (flush && flush->id <= flush_id) {
+        struct tw_flush *next = TAILQ_NEXT(flush, next);
+        size_t before = flush->n_waiting;
+
+        remove_waiting(flush, producer_id);
+        if (before > 0 && flush->n_waiting == 0)
+            complete(flush, true);
+        flush = next;
+    }
+}
+
+void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uint64_t flush_id)
+{
+    struct tw_session *session;
+
+    TAILQ_FOREACH(session, &service->sessions, next)
+    acknowledged(session, producer_id, flush_id);
+}
+
+void tw_flushes_free(struct tw_session *session)
+{
+    struct tw_flush *flush;
+
+    while ((flush = TAILQ_FIRST(&session->flushes))) {
+        answer(session, flush->reply, false);
+        free_flush(flush);
+    }
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Flushes: producers are asked to commit what they hold, and acknowledge or run out of time. */
+#pragma once
+
+#include "service/core.h"
+
+/* On behalf of the consumer; reply says where to answer. timeout_ms 0: the config's. */
+void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint64_t flags,
+                           struct tw_later reply);
+void tw_flush_periodic(struct tw_session *session);
+/* The last flush; then the session stops. */
+void tw_flush_and_stop(struct tw_session *session);
+/* A producer has done every flush up to this one. */
+void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uint64_t flush_id);
+/* The session goes: whoever waits is refused. */
+void tw_flushes_free(struct tw_session *session);

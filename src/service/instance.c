@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/instance.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/instance_config.h"
+#include "service/observe.h"
+#include "service/producer.h"
+#include "service/session.h"
+
+static void free_instance(struct tw_instance *instance)
+{
+    TAILQ_REMOVE(&instance->session->instances, instance, next);
+    instance->session->n_instances--;
+    tw_buf_deinit(&instance->config);
+    free(instance);
+}
+
+static void set_state(struct tw_instance *instance, enum tw_instance_state state)
+{
+    if (instance->state == state)
+        return;
+    instance->state = state;
+    tw_observe_instance(instance);
+}
+
+static void start(struct tw_instance *instance)
+{
+    set_state(instance,
+              instance->source->notifies_start ? TW_INSTANCE_STARTING : TW_INSTANCE_STARTED);
+    tw_producer_send_start(instance->producer, instance);
+}
+
+/* The sizes of shared memory that the config gives this producer by name. */
+static int setup_shm(const struct tw_session *session, struct tw_producer *producer)
+{
+    size_t size_kb = 0, page_kb = 0;
+
+    for (size_t i = 0; i < session->config->n_producers; i++) {
+        const Tw__TraceConfig__ProducerConfig *c = session->config->producers[i];
+
+        if (!c->producer_name || strcmp(c->producer_name, producer->name) != 0)
+            continue;
+        size_kb = c->has_shm_size_kb ? c->shm_size_kb : 0;
+        page_kb = c->has_page_size_kb ? c->page_size_kb : 0;
+    }
+    return tw_producer_setup_shm(producer, size_kb * 1024, page_kb * 1024);
+}
+
+static int new_instance(struct tw_session *session, struct tw_data_source *source,
+                        const Tw__TraceConfig__DataSource *wanted, uint16_t buffer_id,
+                        struct tw_instance **ret_instance)
+{
+    struct tw_instance *instance;
+    int rc;
+
+    if (session->n_instances == TW_INSTANCES_MAX)
+        return TW_E_LIMIT;
+    instance = calloc(1, sizeof(*instance));
+    if (!instance)
+        return -ENOMEM;
+    instance->config = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+    rc = tw_instance_config(session, wanted->config, buffer_id, &instance->config);
+    if (rc) {
+        free(instance);
+        return rc;
+    }
+    instance->session = session;
+    instance->producer = source->producer;
+    instance->source = source;
+    instance->id = ++session->service->last_instance_id;
+    TAILQ_INSERT_TAIL(&session->instances, instance, next);
+    session->n_instances++;
+    *ret_instance = instance;
+    return 0;
+}
+
+static void join(struct tw_session *session, struct tw_data_source *source,
+                 const Tw__TraceConfig__DataSource *wanted)
+{
+    struct tw_producer *producer = source->producer;
+    uint16_t buffer_id = tw_session_target_buffer(session, wanted->config);
+    struct tw_instance *instance;
+
+    if (buffer_id == 0 || setup_shm(session, producer) ||
+        new_instance(session, source, wanted, buffer_id, &instance))
+        return;
+    tw_producer_allow(producer, buffer_id, true);
+    tw_producer_send_setup(producer, instance);
+    if (session->state == TW_SESSION_STARTED)
+        start(instance);
+}
+
+void tw_instances_join(struct tw_session *session, struct tw_data_source *source)
+{
+    if (session->state > TW_SESSION_STARTED || !tw_producer_listens(source->producer))
+        return;
+    for (size_t i = 0; i < session->config->n_data_sources; i++) {
+        const Tw__TraceConfig__DataSource *wanted = session->config->data_sources[i];
+
+        if (tw_instance_wanted(wanted, source))
+            join(session, source, wanted);
+    }
+}
+
+void tw_instances_start(struct tw_session *session)
+{
+    struct tw_instance *instance;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    start(instance);
+}
+
+void tw_instances_stop(struct tw_session *session, bool at_once)
+{
+    struct tw_instance *instance;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    {
+        if (instance->state >= TW_INSTANCE_STOPPING)
+            continue;
+        tw_producer_send_stop(instance->producer, instance);
+        set_state(instance, at_once || !instance->source->notifies_stop ? TW_INSTANCE_STOPPED
+                                                                        : TW_INSTANCE_STOPPING);
+    }
+}
+
+bool tw_instances_all_started(const struct tw_session *session)
+{
+    const struct tw_instance *instance;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    if (instance->state < TW_INSTANCE_STARTED)
+        return false;
+    return true;
+}
+
+bool tw_instances_all_stopped(const struct tw_session *session)
+{
+    const struct tw_instance *instance;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    if (instance->state != TW_INSTANCE_STOPPED)
+        return false;
+    return true;
+}
+
+void tw_instances_give_up(struct tw_session *session)
+{
+    struct tw_instance *instance;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    set_state(instance, TW_INSTANCE_STOPPED);
+}
+
+static struct tw_instance *find(struct tw_producer *producer, uint64_t id)
+{
+    struct tw_session *session;
+    struct tw_instance *instance;
+
+    TAILQ_FOREACH(session, &producer->conn->service->sessions, next)
+    TAILQ_FOREACH(instance, &session->instances, next)
+    if (instance->id == id && instance->producer == producer)
+        return instance;
+    return NULL;
+}
+
+void tw_instance_started(struct tw_producer *producer, uint64_t instance_id)
+{
+    struct tw_instance *instance = find(producer, instance_id);
+
+    if (!instance || instance->state != TW_INSTANCE_STARTING)
+        return;
+    set_state(instance, TW_INSTANCE_STARTED);
+    tw_session_check_started(instance->session);
+}
+
+void tw_instance_stopped(struct tw_producer *producer, uint64_t instance_id)
+{
+    struct tw_instance *instance = find(producer, instance_id);
+
+    if (!instance || instance->state != TW_INSTANCE_STOPPING)
+        return;
+    set_state(instance, TW_INSTANCE_STOPPED);
+    tw_session_check_stopped(instance->session);
+}
+
+void tw_instances_of_source_end(struct tw_data_source *source)
+{
+    struct tw_session *session;
+
+    TAILQ_FOREACH(session, &source->producer->conn->service->sessions, next)
+    {
+        struct tw_instance *instance = TAILQ_FIRST(&session->instances);
+
+        while (instance) {
+            struct tw_instance *next = TAILQ_NEXT(instance, next);
+
+            if (instance->source == source) {
+                if (instance->state < TW_INSTANCE_STOPPING)
+                    tw_producer_send_stop(source->producer, instance);
+                set_state(instance, TW_INSTANCE_STOPPED);
+                free_instance(instance);
+            }
+            instance = next;
+        }
+        tw_session_check_started(session);
+        tw_session_check_stopped(session);
+    }
+}
+
+void tw_instances_free(struct tw_session *session)
+{
+    struct tw_instance *instance;
+
+    while ((instance = TAILQ_FIRST(&session->instances)))
+        free_instance(instance);
+}

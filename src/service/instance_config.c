@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/instance_config.h"
+
+#include <string.h>
+
+#include "service/session.h"
+
+static bool any_equal(char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Only this machine's producers connect here; the original calls it "host" in this filter. */
+static bool machine_wanted(const Tw__TraceConfig__DataSource *wanted)
+{
+    return wanted->n_machine_name_filter == 0 ||
+           any_equal(wanted->machine_name_filter, wanted->n_machine_name_filter, "host");
+}
+
+bool tw_instance_wanted(const Tw__TraceConfig__DataSource *wanted,
+                        const struct tw_data_source *source)
+{
+    const char *name = wanted->config ? wanted->config->name : NULL;
+
+    if (!name || strcmp(name, source->name) != 0 || !machine_wanted(wanted))
+        return false;
+    return wanted->n_producer_name_filter == 0 ||
+           any_equal(wanted->producer_name_filter, wanted->n_producer_name_filter,
+                     source->producer->name);
+}
+
+int tw_instance_config(const struct tw_session *session, const Tw__DataSourceConfig *wanted,
+                       uint16_t buffer_id, struct tw_buf *out)
+{
+    const Tw__TraceConfig *config = session->config;
+    Tw__DataSourceConfig told = *wanted; /* shares what it points to, which is only read */
+
+    told.has_target_buffer = true;
+    told.target_buffer = buffer_id;
+    told.has_trace_duration_ms = true;
+    told.trace_duration_ms = config->has_duration_ms ? config->duration_ms : 0;
+    if (config->has_prefer_suspend_clock_for_duration && config->prefer_suspend_clock_for_duration)
+        told.has_prefer_suspend_clock_for_duration = told.prefer_suspend_clock_for_duration = true;
+    told.has_stop_timeout_ms = true;
+    told.stop_timeout_ms = tw_session_stop_timeout_ms(session);
+    told.has_enable_extra_guardrails = true;
+    told.enable_extra_guardrails =
+        config->has_enable_extra_guardrails && config->enable_extra_guardrails;
+    told.has_session_initiator = true; /* never what the consumer says of itself */
+    told.session_initiator =
+        TW__DATA_SOURCE_CONFIG__SESSION_INITIATOR__SESSION_INITIATOR_UNSPECIFIED;
+    told.has_tracing_session_id = true;
+    told.tracing_session_id = session->id;
+    return tw_pbc_pack(&told.base, out);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What peers may ask of the service, each with its unit and reason (spec/limits.md). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    /* Sessions at once, and of one uid: the original's figures. TW-LIM-010, TW-LIM-011 */
+    TW_SESSIONS_MAX = 15,
+    TW_SESSIONS_PER_UID_MAX = 5,
+    /* Buffers of one session: the original's figure. TW-LIM-012 */
+    TW_SESSION_BUFFERS_MAX = 128,
+    /* Buffer ids, global because producers know nothing of sessions. TW-LIM-013 */
+    TW_BUFFER_IDS = TW_SESSIONS_MAX * TW_SESSION_BUFFERS_MAX + 1,
+    /* Data sources in one trace config: far more than any config in use. TW-LIM-014 */
+    TW_CONFIG_DATA_SOURCES_MAX = 1024,
+    /* Producers at once: their ids have 16 bits, 0 is none. TW-LIM-015 */
+    TW_PRODUCERS_MAX = 65535,
+    /* Data sources of one producer; Chromium has nine. TW-LIM-016 */
+    TW_DATA_SOURCES_MAX = 256,
+    /* Data source instances one session may have: every matching one of every producer. TW-LIM-017
+     */
+    TW_INSTANCES_MAX = 16384,
+    /* Flushes of one session that wait for producers. TW-LIM-018 */
+    TW_FLUSHES_MAX = 1000,
+    /* Bytes of a producer's name, its version or a data source's name that are kept. TW-LIM-019 */
+    TW_NAME_MAX = 1024,
+    /* Patches of one chunk in one request. TW-LIM-020 */
+    TW_PATCHES_MAX = 1024,
+    /* Clock snapshots kept until they are read. TW-LIM-021 */
+    TW_CLOCK_SNAPSHOTS_MAX = 16,
+    /* Lifecycle events of one kind kept until they are read. TW-LIM-022 */
+    TW_LIFECYCLE_EVENTS_MAX = 64,
+    /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
+    TW_CALLS_PER_TURN = 64,
+};
+
+/* Bytes one decoded request may cost: every byte of the largest frame can become at most one
+ * pointer-sized element and its share of a message of a few hundred bytes. TW-LIM-024 */
+#define TW_REQUEST_ARENA_MAX ((size_t)8 * 1024 * 1024)
+/* Bytes of what a trace config may cost for the life of its session. TW-LIM-025 */
+#define TW_SESSION_ARENA_MAX ((size_t)8 * 1024 * 1024)
+/* Bytes that may wait for a peer before its next request is looked at. TW-LIM-026 */
+#define TW_TX_BACKLOG ((size_t)256 * 1024)
+/* Bytes of packets after which one ReadBuffers reply is sent. TW-LIM-027 */
+#define TW_READ_FRAME_BYTES ((size_t)32 * 1024)
+/* Bytes of one packet: what a reader may be made to hold for one. Larger ones are dropped, and
+ * that is told. TW-LIM-028 */
+#define TW_PACKET_MAX ((size_t)64 * 1024 * 1024)
+
+/* Milliseconds. The original's defaults. */
+#define TW_STOP_TIMEOUT_MS      UINT32_C(5000)
+#define TW_FLUSH_TIMEOUT_MS     UINT32_C(5000)
+#define TW_SNAPSHOT_INTERVAL_MS UINT32_C(10000)
+/* Below this a period asks for more wake-ups than its packets are worth. TW-LIM-029 */
+#define TW_PERIOD_MIN_MS UINT32_C(100)
+/* Seven days, in milliseconds: the original's figure. TW-LIM-030 */
+#define TW_DURATION_MAX_MS UINT32_C(604800000)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/observe.h"
+
+#include "consumer_port.pb-c.h"
+
+static bool observes(const struct tw_service_conn *conn, uint32_t type)
+{
+    return conn->observing.wanted && (conn->observed & type);
+}
+
+static void send_events(struct tw_service_conn *conn, Tw__ObservableEvents *events)
+{
+    Tw__ObserveEventsResponse response = TW__OBSERVE_EVENTS_RESPONSE__INIT;
+
+    response.events = events;
+    tw_conn_reply(conn, conn->observing.id, &response.base, true, -1);
+}
+
+void tw_observe_instance(const struct tw_instance *instance)
+{
+    struct tw_service_conn *conn = instance->session->conn;
+    Tw__ObservableEvents events = TW__OBSERVABLE_EVENTS__INIT;
+    Tw__ObservableEvents__DataSourceInstanceStateChange change =
+        TW__OBSERVABLE_EVENTS__DATA_SOURCE_INSTANCE_STATE_CHANGE__INIT;
+    Tw__ObservableEvents__DataSourceInstanceStateChange *changes[] = {&change};
+
+    if (!observes(conn, TW__OBSERVABLE_EVENTS__TYPE__TYPE_DATA_SOURCES_INSTANCES) ||
+        (instance->state != TW_INSTANCE_STARTED && instance->state != TW_INSTANCE_STOPPED))
+        return;
+    change.producer_name = instance->producer->name;
+    change.data_source_name = instance->source->name;
+    change.has_state = true;
+    change.state =
+        instance->state == TW_INSTANCE_STARTED
+            ? TW__OBSERVABLE_EVENTS__DATA_SOURCE_INSTANCE_STATE__DATA_SOURCE_INSTANCE_STATE_STARTED
+            : TW__OBSERVABLE_EVENTS__DATA_SOURCE_INSTANCE_STATE__DATA_SOURCE_INSTANCE_STATE_STOPPED;
+    events.n_instance_state_changes = 1;
+    events.instance_state_changes = changes;
+    send_events(conn, &events);
+}
+
+void tw_observe_all_started(struct tw_session *session)
+{
+    Tw__ObservableEvents events = TW__OBSERVABLE_EVENTS__INIT;
+
+    if (!observes(session->conn, TW__OBSERVABLE_EVENTS__TYPE__TYPE_ALL_DATA_SOURCES_STARTED))
+        return;
+    events.has_all_data_sources_started = events.all_data_sources_started = true;
+    send_events(session->conn, &events);
+}
+
+void tw_observe_now(struct tw_service_conn *conn)
+{
+    const struct tw_instance *instance;
+
+    if (!conn->session)
+        return;
+    TAILQ_FOREACH(instance, &conn->session->instances, next)
+    tw_observe_instance(instance);
+    if (conn->session->told_all_started)
+        tw_observe_all_started(conn->session);
+}
+
+void tw_observe_disabled(struct tw_session *session, const char *error)
+{
+    Tw__EnableTracingResponse response = TW__ENABLE_TRACING_RESPONSE__INIT;
+
+    if (!session->enabled.wanted)
+        return;
+    session->enabled.wanted = false;
+    response.has_disabled = response.disabled = true;
+    response.error = tw_pbc_str(error);
+    tw_conn_reply(session->conn, session->enabled.id, &response.base, false, -1);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "frame/pump.h"
+#include "service/core.h"
+
+/* A peer that takes none of the bytes that wait for it for this long is dropped: long enough for a
+ * consumer that was stopped by hand for a moment, short enough that what it pins comes back.
+ * Milliseconds. TW-LIM-031 */
+enum { PEER_STALL_MS = 10000 };
+
+struct tw_peer_socket {
+    TAILQ_ENTRY(tw_peer_socket) next;
+    struct tw_peers *peers;
+    struct tw_io io;
+    struct tw_timer stall;
+    struct tw_service_conn *conn;
+    int pid;
+    bool more; /* received bytes are left to work on */
+};
+
+static void peer_free(struct tw_peer_socket *peer, const char *why)
+{
+    if (why)
+        tw_log(TW_LOG_WARN, "dropped process %d: %s", peer->pid, why);
+    tw_timer_clear(tw_loop_timers(peer->peers->loop), &peer->stall);
+    tw_loop_del(peer->peers->loop, &peer->io);
+    tw_service_disconnect(peer->conn);
+    tw_fd_close(&peer->io.fd);
+    TAILQ_REMOVE(&peer->peers->list, peer, next);
+    free(peer);
+}
+
+static void on_stall(struct tw_timer *timer)
+{
+    peer_free(TW_CONTAINER_OF(timer, struct tw_peer_socket, stall), "it does not read");
+}
+
+/* The clock runs while the socket takes nothing, and starts again whenever it takes something. */
+static int watch_stall(struct tw_peer_socket *peer, bool blocked, bool progress)
+{
+    struct tw_timers *timers = tw_loop_timers(peer->peers->loop);
+
+    if (!blocked) {
+        tw_timer_clear(timers, &peer->stall);
+        return 0;
+    }
+    if (tw_timer_is_set(&peer->stall) && !progress)
+        return 0;
+    return tw_timer_set(timers, &peer->stall,
+                        tw_clock_ns(CLOCK_MONOTONIC) + PEER_STALL_MS * TW_NS_PER_MS);
+}
+
+/* Sends what waits and sets what the loop is to wait for. Positive or negative: the end. */
+static int flush_out(struct tw_peer_socket *peer)
+{
+    struct tw_tx *tx = &peer->conn->host.tx;
+    size_t before = tw_tx_queued(tx);
+    int rc = tw_pump_out(peer->io.fd, tx);
+    bool blocked = rc == TW_MORE;
+
+    if (rc && !blocked)
+        return rc;
+    rc = watch_stall(peer, blocked, tw_tx_queued(tx) < before);
+    if (rc)
+        return rc;
+    /* With work left over, room to send is the sign for the next turn: there is none while the peer
+     * does not read, and then its requests wait with it. */
+    return tw_loop_mod(peer->peers->loop, &peer->io,
+                       (peer->more ? 0u : (uint32_t)EPOLLIN) |
+                           (peer->more || blocked ? (uint32_t)EPOLLOUT : 0u));
+}
+
+/* One turn: what the loop saw, what the service makes of it, what it has to say. */
+static int turn(struct tw_peer_socket *peer, uint32_t events)
+{
+    int rc, in = 0;
+
+    if (events & EPOLLIN)
+        in = tw_pump_in(peer->io.fd, &peer->conn->host.rx);
+    if (in && in != TW_MORE)
+        return in;
+    rc = tw_service_run(peer->conn);
+    peer->more = rc == TW_MORE;
+    if (rc && rc != TW_MORE) {
+        TW_IGNORE(tw_pump_out(peer->io.fd, &peer->conn->host.tx)); /* the last word, if it fits */
+        return rc;
+    }
+    rc = flush_out(peer);
+    if (rc)
+        return rc;
+    return events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN) ? TW_E_CLOSED : 0;
+}
+
+static void on_peer(struct tw_io *io, uint32_t events)
+{
+    struct tw_peer_socket *peer = TW_CONTAINER_OF(io, struct tw_peer_socket, io);
+    const char *why;
+    int rc = turn(peer, events);
+
+    if (!rc)
+        return;
+    why = tw_service_why(peer->conn);
+    if (!why && rc != TW_E_CLOSED)
+        why = rc == TW_E_PROTOCOL ? "TW-FD-003: descriptors were lost on the way" : tw_err_str(rc);
+    peer_free(peer, why);
+}
+
+/* Somebody else's turn left something for this one: its own comes when it can send. */
+static void on_wake(void *user)
+{
+    struct tw_peer_socket *peer = user;
+
+    TW_IGNORE(tw_loop_mod(peer->peers->loop, &peer->io, peer->io.events | (uint32_t)EPOLLOUT));
+}
+
+static struct tw_peer credentials(int fd)
+{
+    struct ucred cred = {.uid = (uid_t)-1};
+    socklen_t len = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+        cred = (struct ucred){.uid = (uid_t)-1};
+    return (struct tw_peer){.pid = cred.pid, .uid = (int32_t)cred.uid};
+}
+
+void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service)
+{
+    peers->loop = loop;
+    peers->service = service;
+    TAILQ_INIT(&peers->list);
+}
+
+void tw_peers_deinit(struct tw_peers *peers)
+{
+    struct tw_peer_socket *peer;
+
+    while ((peer = TAILQ_FIRST(&peers->list)))
+        peer_free(peer, NULL);
+}
+
+int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd)
+{
+    struct tw_peer_socket *peer = calloc(1, sizeof(*peer));
+    struct tw_peer who = credentials(fd);
+    int rc;
+
+    if (!peer) {
+        tw_fd_close(&fd);
+        return -ENOMEM;
+    }
+    peer->peers = peers;
+    peer->pid = who.pid;
+    peer->stall.fn = on_stall;
+    peer->io = (struct tw_io){.fd = fd, .events = EPOLLIN, .fn = on_peer};
+    rc = tw_service_connect(peers->service, port, who, on_wake, peer, &peer->conn);
+    if (rc) {
+        tw_fd_close(&peer->io.fd);
+        free(peer);
+        return rc;
+    }
+    TAILQ_INSERT_TAIL(&peers->list, peer, next);
+    rc = tw_loop_add(peers->loop, &peer->io);
+    if (rc)
+        peer_free(peer, NULL);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sockets of connected peers. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "base/loop.h"
+#include "tracewire/service.h"
+
+struct tw_peer_socket;
+
+struct tw_peers {
+    struct tw_loop *loop;
+    struct tw_service *service;
+    TAILQ_HEAD(, tw_peer_socket) list;
+};
+
+void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service);
+/* Closes every connection. */
+void tw_peers_deinit(struct tw_peers *peers);
+/* Takes the connected, non-blocking socket, also on failure. */
+TW_MUST_USE int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd);

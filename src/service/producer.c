@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/producer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/data_source.h"
+#include "service/flush.h"
+#include "service/scrape.h"
+#include "service/session.h"
+
+/* Ids are not used again soon: a trace buffer may still hold chunks of one that has left. */
+static uint16_t next_id(struct tw_service *service)
+{
+    do {
+        service->last_producer_id = service->last_producer_id % TW_PRODUCERS_MAX + 1;
+    } while (tw_producer_by_id(service, (uint16_t)service->last_producer_id));
+    return (uint16_t)service->last_producer_id;
+}
+
+int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
+                    struct tw_producer **ret_producer)
+{
+    struct tw_service *service = conn->service;
+    struct tw_producer *p;
+
+    if (service->n_producers == TW_PRODUCERS_MAX)
+        return TW_E_LIMIT;
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->name = strndup(hello->name ? hello->name : "", TW_NAME_MAX);
+    p->sdk_version = strndup(hello->sdk_version ? hello->sdk_version : "", TW_NAME_MAX);
+    if (!p->name || !p->sdk_version) {
+        free(p->name);
+        free(p->sdk_version);
+        free(p);
+        return -ENOMEM;
+    }
+    p->conn = conn;
+    p->id = next_id(service);
+    p->scraping = hello->scraping;
+    p->shm_size_hint = hello->shm_size_hint;
+    p->page_size_hint = hello->page_size_hint;
+    p->shm = TW_SHM_INIT;
+    TAILQ_INIT(&p->data_sources);
+    TAILQ_INSERT_TAIL(&service->producers, p, next);
+    service->n_producers++;
+    service->producers_seen++;
+    conn->producer = p;
+    *ret_producer = p;
+    return 0;
+}
+
+void tw_producer_free(struct tw_producer *producer)
+{
+    struct tw_service *service = producer->conn->service;
+    struct tw_data_source *source;
+    struct tw_session *session;
+
+    producer->commands.wanted = false;
+    TAILQ_FOREACH(session, &service->sessions, next)
+    tw_scrape(session, producer);
+    while ((source = TAILQ_FIRST(&producer->data_sources)))
+        tw_data_source_free(source);
+    tw_flush_acknowledged(service, producer->id, UINT64_MAX);
+    TAILQ_REMOVE(&service->producers, producer, next);
+    service->n_producers--;
+    producer->conn->producer = NULL;
+    tw_shm_deinit(&producer->shm);
+    free(producer->writer_buffer);
+    free(producer->name);
+    free(producer->sdk_version);
+    free(producer);
+}
+
+struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id)
+{
+    struct tw_producer *p;
+
+    TAILQ_FOREACH(p, &service->producers, next)
+    if (p->id == id)
+        return p;
+    return NULL;
+}
+
+bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
+{
+    size_t page_size =
+        producer->page_size_hint ? producer->page_size_hint : TW_SHM_PAGE_SIZE_DEFAULT;
+
+    if (tw_shm_adopt(&producer->shm, fd, TW_SHM_SEALS_ALL))
+        return false;
+    if (!tw_shm_sizes_valid(producer->shm.size, page_size) ||
+        tw_smb_init(&producer->smb, producer->shm.p, producer->shm.size, page_size)) {
+        tw_shm_deinit(&producer->shm);
+        return false;
+    }
+    producer->shm_is_its_own = true;
+    return true;
+}
+
+static void send_command(struct tw_producer *producer, Tw__GetAsyncCommandResponse *command, int fd)
+{
+    if (producer->commands.wanted)
+        tw_conn_reply(producer->conn, producer->commands.id, &command->base, true, fd);
+}
+
+/* The producer gets a descriptor of its own; ours stays open for as long as it lives. */
+static int tell_of_shm(struct tw_producer *producer)
+{
+    Tw__GetAsyncCommandResponse command = TW__GET_ASYNC_COMMAND_RESPONSE__INIT;
+    Tw__GetAsyncCommandResponse__SetupTracing setup =
+        TW__GET_ASYNC_COMMAND_RESPONSE__SETUP_TRACING__INIT;
+    int fd = -1;
+
+    if (!producer->shm_is_its_own) {
+        fd = fcntl(producer->shm.fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            return -errno;
+    }
+    setup.has_shared_buffer_page_size_kb = true;
+    setup.shared_buffer_page_size_kb = (uint32_t)(producer->smb.page_size / 1024);
+    command.cmd_case = TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_TRACING;
+    command.setup_tracing = &setup;
+    producer->told_of_shm = true;
+    send_command(producer, &command, fd);
+    return 0;
+}
+
+int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page_size)
+{
+    struct tw_shm_sizes sizes = tw_shm_sizes_for(size ? size : producer->shm_size_hint,
+                                                 page_size ? page_size : producer->page_size_hint);
+    int rc;
+
+    if (producer->told_of_shm)
+        return 0;
+    if (producer->smb.n_pages == 0) {
+        rc = tw_shm_create(&producer->shm, sizes.size);
+        if (rc)
+            return rc;
+        rc = tw_smb_init(&producer->smb, producer->shm.p, producer->shm.size, sizes.page_size);
+        if (rc)
+            return rc;
+    }
+    return tell_of_shm(producer);
+}
+
+bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id)
+{
+    return buffer_id > 0 && buffer_id < TW_BUFFER_IDS &&
+           (producer->may_write[buffer_id / 64] >> (buffer_id % 64) & 1);
+}
+
+void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id, bool allowed)
+{
+    uint64_t bit = UINT64_C(1) << (buffer_id % 64);
+
+    if (allowed)
+        producer->may_write[buffer_id / 64] |= bit;
+    else
+        producer->may_write[buffer_id / 64] &= ~bit;
+}
+
+int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id, uint16_t buffer_id)
+{
+    if (writer_id == 0 || writer_id > TW_WRITER_ID_MAX)
+        return TW_E_INVALID;
+    if (writer_id >= producer->n_writers) {
+        size_t n = producer->n_writers ? producer->n_writers : 32;
+        uint16_t *grown;
+
+        if (buffer_id == 0)
+            return 0;
+        while (n <= writer_id)
+            n *= 2;
+        grown = reallocarray(producer->writer_buffer, n, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        memset(grown + producer->n_writers, 0, (n - producer->n_writers) * sizeof(*grown));
+        producer->writer_buffer = grown;
+        producer->n_writers = n;
+    }
+    producer->writer_buffer[writer_id] = buffer_id;
+    return 0;
+}
+
+uint16_t tw_producer_writer_buffer(const struct tw_producer *producer, uint32_t writer_id)
+{
+    return writer_id < producer->n_writers ? producer->writer_buffer[writer_id] : 0;
+}

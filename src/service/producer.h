@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A producer as the service sees it: what it registered, what it may touch, and the commands it is
+ * sent. Nothing it says is believed. */
+#pragma once
+
+#include "service/core.h"
+
+/* What InitializeConnection said. */
+struct tw_producer_hello {
+    const char *name, *sdk_version; /* may be NULL */
+    bool scraping;
+    uint32_t shm_size_hint, page_size_hint; /* bytes, any value */
+};
+
+/* Makes conn a producer. TW_E_LIMIT at TW_PRODUCERS_MAX, -ENOMEM. */
+TW_MUST_USE int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
+                                struct tw_producer **ret_producer);
+/* Takes what is left in its shared memory, ends its instances and frees it. */
+void tw_producer_free(struct tw_producer *producer);
+/* NULL when there is none. */
+struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id);
+
+/* Takes the producer's own memory when it is what it has to be; *fd is taken in any case. False:
+ * the service will make it. TW-SHM-010 */
+bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd);
+/* Makes the shared memory, unless it is there, and tells the producer. Sizes in bytes, 0: as the
+ * producer hinted. */
+TW_MUST_USE int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page_size);
+
+/* Whether commands can be sent: GetAsyncCommand is open. */
+static inline bool tw_producer_listens(const struct tw_producer *producer)
+{
+    return producer->commands.wanted;
+}
+
+bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id);
+void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id, bool allowed);
+
+/* Binds a writer to a buffer, 0 unbinds it. TW_E_INVALID for an id that cannot be, -ENOMEM. */
+TW_MUST_USE int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id,
+                                        uint16_t buffer_id);
+/* 0 when it is not bound. */
+uint16_t tw_producer_writer_buffer(const struct tw_producer *producer, uint32_t writer_id);
+
+/* The commands. Nothing happens when the producer does not listen. */
+void tw_producer_send_setup(struct tw_producer *producer, const struct tw_instance *instance);
+void tw_producer_send_start(struct tw_producer *producer, const struct tw_instance *instance);
+void tw_producer_send_stop(struct tw_producer *producer, const struct tw_instance *instance);
+void tw_producer_send_flush(struct tw_producer *producer, uint64_t flush_id, uint64_t flags,
+                            uint64_t *instance_ids, size_t n);
+void tw_producer_send_clear(struct tw_producer *producer, uint64_t *instance_ids, size_t n);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * QueryServiceState. The state is sent in parts, one object each: clients put them together by
+ * protobuf's rule for merging, so repeated fields add up, and no part is near the frame limit
+ * because names and descriptors came in frames themselves.
+ */
+#include "service/query.h"
+
+#include "consumer_port.pb-c.h"
+
+static void send_part(struct tw_service_conn *conn, uint64_t id, Tw__TracingServiceState *state,
+                      bool more)
+{
+    Tw__QueryServiceStateResponse response = TW__QUERY_SERVICE_STATE_RESPONSE__INIT;
+
+    response.service_state = state;
+    tw_conn_reply(conn, id, &response.base, more, -1);
+}
+
+static void send_producer(struct tw_service_conn *conn, uint64_t id, const struct tw_producer *p)
+{
+    Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
+    Tw__TracingServiceState__Producer producer = TW__TRACING_SERVICE_STATE__PRODUCER__INIT;
+    Tw__TracingServiceState__Producer *list[] = {&producer};
+
+    producer.has_id = producer.has_uid = producer.has_pid = true;
+    producer.id = p->id;
+    producer.name = p->name;
+    producer.uid = p->conn->peer.uid;
+    producer.pid = p->conn->peer.pid;
+    producer.sdk_version = p->sdk_version;
+    state.n_producers = 1;
+    state.producers = list;
+    send_part(conn, id, &state, true);
+}
+
+static void send_data_source(struct tw_service_conn *conn, uint64_t id,
+                             const struct tw_data_source *s)
+{
+    Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
+    Tw__TracingServiceState__DataSource source = TW__TRACING_SERVICE_STATE__DATA_SOURCE__INIT;
+    Tw__TracingServiceState__DataSource *list[] = {&source};
+    struct tw_bytes bytes = {.p = s->descriptor, .n = s->descriptor_size};
+    ProtobufCMessage *descriptor;
+
+    if (tw_pbc_unpack(&tw__data_source_descriptor__descriptor, &conn->service->arena, bytes,
+                      &descriptor))
+        return; /* it was one when it came: only memory can be short */
+    source.ds_descriptor = (Tw__DataSourceDescriptor *)descriptor;
+    source.has_producer_id = true;
+    source.producer_id = s->producer->id;
+    state.n_data_sources = 1;
+    state.data_sources = list;
+    send_part(conn, id, &state, true);
+    tw_arena_reset(&conn->service->arena);
+}
+
+static void send_session(struct tw_service_conn *conn, uint64_t id, const struct tw_session *s)
+{
+    static const char *const names[] = {"CONFIGURED", "STARTED", "DISABLING_WAITING_STOP_ACKS",
+                                  "DISABLED"};
+    Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
+    Tw__TracingServiceState__TracingSession session =
+        TW__TRACING_SERVICE_STATE__TRACING_SESSION__INIT;
+    Tw__TracingServiceState__TracingSession *list[] = {&session};
+    uint32_t sizes[TW_SESSION_BUFFERS_MAX];
+
+    for (size_t i = 0; i < s->n_buffers; i++)
+        sizes[i] = s->config->buffers[i]->size_kb;
+    session.has_id = session.has_consumer_uid = session.has_duration_ms = true;
+    session.has_num_data_sources = session.has_start_realtime_ns = session.has_is_started = true;
+    session.id = s->id;
+    session.consumer_uid = s->uid;
+    session.state = tw_pbc_str(names[s->state]);
+    session.unique_session_name = s->config->unique_session_name;
+    session.n_buffer_size_kb = s->n_buffers;
+    session.buffer_size_kb = sizes;
+    session.duration_ms = s->config->has_duration_ms ? s->config->duration_ms : 0;
+    session.num_data_sources = (uint32_t)s->n_instances;
+    session.start_realtime_ns = (int64_t)s->started_realtime_ns;
+    session.is_started = s->state == TW_SESSION_STARTED;
+    state.n_tracing_sessions = 1;
+    state.tracing_sessions = list;
+    send_part(conn, id, &state, true);
+}
+
+static void send_summary(struct tw_service_conn *conn, uint64_t id)
+{
+    static char version[] = "tracewire v" TW_VERSION;
+    Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
+    const struct tw_session *session;
+
+    state.has_num_sessions = state.has_num_sessions_started = true;
+    state.has_supports_tracing_sessions = state.supports_tracing_sessions = true;
+    state.tracing_service_version = version;
+    TAILQ_FOREACH(session, &conn->service->sessions, next)
+    {
+        state.num_sessions++;
+        state.num_sessions_started += session->state == TW_SESSION_STARTED;
+    }
+    send_part(conn, id, &state, false);
+}
+
+void tw_query_state(struct tw_service_conn *conn, uint64_t request_id, bool sessions_only)
+{
+    const struct tw_producer *producer;
+    const struct tw_data_source *source;
+    const struct tw_session *session;
+
+    TAILQ_FOREACH(session, &conn->service->sessions, next)
+    send_session(conn, request_id, session);
+    TAILQ_FOREACH(producer, &conn->service->producers, next)
+    {
+        if (sessions_only)
+            break;
+        send_producer(conn, request_id, producer);
+        TAILQ_FOREACH(source, &producer->data_sources, next)
+        send_data_source(conn, request_id, source);
+    }
+    send_summary(conn, request_id);
+}
+
+void tw_query_capabilities(struct tw_service_conn *conn, uint64_t request_id)
+{
+    Tw__QueryCapabilitiesResponse response = TW__QUERY_CAPABILITIES_RESPONSE__INIT;
+    Tw__TracingServiceCapabilities caps = TW__TRACING_SERVICE_CAPABILITIES__INIT;
+    Tw__ObservableEvents__Type events[] = {
+        TW__OBSERVABLE_EVENTS__TYPE__TYPE_DATA_SOURCES_INSTANCES,
+        TW__OBSERVABLE_EVENTS__TYPE__TYPE_ALL_DATA_SOURCES_STARTED,
+    };
+
+    caps.has_has_query_capabilities = caps.has_query_capabilities = true;
+    caps.n_observable_events = TW_ARRAY_LEN(events);
+    caps.observable_events = events;
+    caps.has_has_trace_config_output_path = caps.has_has_clone_session = true;
+    response.capabilities = &caps;
+    tw_conn_reply(conn, request_id, &response.base, false, -1);
+}

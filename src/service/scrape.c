@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/scrape.h"
+
+#include "service/commit.h"
+#include "service/producer.h"
+#include "service/session.h"
+
+static void take(struct tw_session *session, struct tw_producer *producer,
+                 const struct tw_smb_scrape *found)
+{
+    uint16_t buffer_id = tw_producer_writer_buffer(producer, found->header.writer_id);
+    struct tw_bytes payload = {.p = found->chunk.payload, .n = found->chunk.payload_size};
+
+    if (buffer_id && tw_session_has_buffer(session, buffer_id))
+        tw_commit_chunk(producer, buffer_id, &found->header, found->complete, payload);
+}
+
+void tw_scrape(struct tw_session *session, struct tw_producer *producer)
+{
+    struct tw_smb_walk walk = {0};
+    struct tw_smb_scrape found;
+
+    if (!producer->scraping || producer->n_writers == 0)
+        return;
+    while (!tw_smb_walk_next(&producer->smb, &walk, &found))
+        take(session, producer, &found);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "service/core.h"
+#include "service/producer.h"
+#include "service/session.h"
+
+int tw_service_new(struct tw_service **ret_service, const struct tw_service_options *options)
+{
+    struct tw_service *service = calloc(1, sizeof(*service));
+
+    if (!service)
+        return -ENOMEM;
+    if (options)
+        service->options = *options;
+    service->timers = &service->own_timers;
+    service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);
+    service->scratch = TW_BUF_INIT(TW_PBC_MESSAGE_MAX);
+    TAILQ_INIT(&service->conns);
+    TAILQ_INIT(&service->producers);
+    TAILQ_INIT(&service->sessions);
+    *ret_service = service;
+    return 0;
+}
+
+void tw_service_free(struct tw_service *service)
+{
+    struct tw_service_conn *conn;
+
+    if (!service)
+        return;
+    while ((conn = TAILQ_FIRST(&service->conns)))
+        tw_service_disconnect(conn);
+    tw_timers_deinit(&service->own_timers);
+    tw_arena_deinit(&service->arena);
+    tw_buf_deinit(&service->scratch);
+    free(service);
+}
+
+uint64_t tw_service_now(const struct tw_service *service, clockid_t clock)
+{
+    if (service->options.clock_ns)
+        return service->options.clock_ns(clock, service->options.user);
+    return tw_clock_ns(clock);
+}
+
+void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t delay_ms)
+{
+    uint64_t now = tw_service_now(service, CLOCK_MONOTONIC);
+
+    if (tw_timer_set(service->timers, timer, now + delay_ms * TW_NS_PER_MS))
+        timer->index = 0;
+}
+
+uint64_t tw_service_next_tick_ns(const struct tw_service *service)
+{
+    return tw_timers_next(service->timers);
+}
+
+void tw_service_tick(struct tw_service *service)
+{
+    tw_timers_run(service->timers, tw_service_now(service, CLOCK_MONOTONIC));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the service itself writes into a trace: clocks, uuid, config, system, events, stats. */
+#pragma once
+
+#include "service/core.h"
+
+/* The trace's uuid: the config's, or a new random one. */
+void tw_service_uuid(struct tw_session *session);
+
+/* Remembers all clocks as they are now, to be written with the next read. */
+void tw_snapshot_clocks(struct tw_session *session);
+/* Remembers that something happened now. */
+void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind);
+
+/*
+ * Appends what belongs before the packets of the buffers, or after the last of them, each as one
+ * field of a Trace message. What was remembered is written once. Failures: -ENOMEM, TW_E_LIMIT.
+ */
+TW_MUST_USE int tw_service_packets_before(struct tw_session *session, struct tw_buf *out);
+TW_MUST_USE int tw_service_packets_after(struct tw_session *session, struct tw_buf *out);

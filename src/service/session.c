@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "service/config_check.h"
+#include "service/data_source.h"
+#include "service/flush.h"
+#include "service/instance.h"
+#include "service/observe.h"
+#include "service/producer.h"
+#include "service/read_buffers.h"
+#include "service/scrape.h"
+#include "service/sequences.h"
+#include "service/service_packets.h"
+#include "service/session_timers.h"
+
+uint32_t tw_session_stop_timeout_ms(const struct tw_session *session)
+{
+    const Tw__TraceConfig *c = session->config;
+
+    return c->has_data_source_stop_timeout_ms && c->data_source_stop_timeout_ms
+               ? c->data_source_stop_timeout_ms
+               : TW_STOP_TIMEOUT_MS;
+}
+
+uint16_t tw_session_target_buffer(const struct tw_session *session,
+                                  const Tw__DataSourceConfig *config)
+{
+    uint32_t index = config->has_target_buffer ? config->target_buffer : 0;
+
+    if (config->target_buffer_name && config->target_buffer_name[0])
+        for (size_t i = 0; i < session->n_buffers; i++) {
+            const char *name = session->config->buffers[i]->name;
+
+            if (name && strcmp(name, config->target_buffer_name) == 0)
+                return session->buffer_ids[i];
+        }
+    return index < session->n_buffers ? session->buffer_ids[index] : 0;
+}
+
+bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id)
+{
+    for (size_t i = 0; i < session->n_buffers; i++)
+        if (session->buffer_ids[i] == buffer_id)
+            return true;
+    return false;
+}
+
+static int free_buffer_id(const struct tw_service *service, uint16_t *ret_id)
+{
+    for (uint16_t id = 1; id < TW_BUFFER_IDS; id++)
+        if (!service->buffers[id]) {
+            *ret_id = id;
+            return 0;
+        }
+    return TW_E_LIMIT;
+}
+
+static int make_buffers(struct tw_session *session)
+{
+    struct tw_service *service = session->service;
+
+    for (size_t i = 0; i < session->config->n_buffers; i++) {
+        const Tw__TraceConfig__BufferConfig *c = session->config->buffers[i];
+        bool discard = c->has_fill_policy &&
+                       c->fill_policy == TW__TRACE_CONFIG__BUFFER_CONFIG__FILL_POLICY__DISCARD;
+        uint16_t id;
+        int rc = free_buffer_id(service, &id);
+
+        if (!rc)
+            rc = tw_trace_buffer_new(&service->buffers[id], (uint64_t)c->size_kb * 1024,
+                                     discard ? TW_FILL_DISCARD : TW_FILL_RING);
+        if (rc)
+            return rc;
+        session->buffer_ids[session->n_buffers++] = id;
+    }
+    return 0;
+}
+
+static void free_buffers(struct tw_session *session)
+{
+    struct tw_service *service = session->service;
+    struct tw_producer *producer;
+
+    for (size_t i = 0; i < session->n_buffers; i++) {
+        uint16_t id = session->buffer_ids[i];
+
+        TAILQ_FOREACH(producer, &service->producers, next)
+        tw_producer_allow(producer, id, false);
+        tw_trace_buffer_free(service->buffers[id]);
+        service->buffers[id] = NULL;
+    }
+    session->n_buffers = 0;
+}
+
+static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_bytes config,
+                                      const char **ret_error)
+{
+    struct tw_session *session = calloc(1, sizeof(*session));
+    ProtobufCMessage *msg;
+
+    *ret_error = "the service is out of memory";
+    if (!session)
+        return NULL;
+    session->service = conn->service;
+    session->conn = conn;
+    session->uid = conn->peer.uid;
+    session->arena = TW_ARENA_INIT(TW_SESSION_ARENA_MAX);
+    session->config_bytes = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+    session->last_sequence_id = TW_SERVICE_SEQUENCE_ID;
+    TAILQ_INIT(&session->instances);
+    TAILQ_INIT(&session->flushes);
+    tw_session_timers_init(session);
+    if (!tw_buf_append(&session->config_bytes, config.p, config.n)) {
+        *ret_error = "the trace config is malformed or costs too much to decode";
+        if (!tw_pbc_unpack(&tw__trace_config__descriptor, &session->arena, config, &msg)) {
+            session->config = (Tw__TraceConfig *)msg;
+            return session;
+        }
+    }
+    tw_buf_deinit(&session->config_bytes);
+    tw_arena_deinit(&session->arena);
+    free(session);
+    return NULL;
+}
+
+static void delete_session(struct tw_session *session)
+{
+    tw_session_timers_clear(session);
+    tw_flushes_free(session);
+    tw_instances_free(session);
+    free_buffers(session);
+    tw_sequences_free(session);
+    tw_buf_deinit(&session->config_bytes);
+    tw_arena_deinit(&session->arena);
+    free(session);
+}
+
+static void join_data_sources(struct tw_session *session)
+{
+    struct tw_producer *producer;
+    struct tw_data_source *source;
+
+    TAILQ_FOREACH(producer, &session->service->producers, next)
+    TAILQ_FOREACH(source, &producer->data_sources, next)
+    tw_instances_join(session, source);
+}
+
+int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
+                      struct tw_session **ret_session, const char **ret_error)
+{
+    struct tw_service *service = conn->service;
+    struct tw_session *session = new_session(conn, config, ret_error);
+    int rc;
+
+    if (!session)
+        return TW_E_REFUSED;
+    rc = tw_config_check(session, ret_error);
+    if (!rc) {
+        *ret_error = "the service cannot allocate the trace buffers";
+        rc = make_buffers(session);
+    }
+    if (rc) {
+        delete_session(session);
+        return rc;
+    }
+    tw_service_uuid(session);
+    session->id = ++service->last_session_id;
+    TAILQ_INSERT_TAIL(&service->sessions, session, next);
+    conn->session = session;
+    join_data_sources(session);
+    if (!session->config->has_deferred_start || !session->config->deferred_start)
+        TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
+    *ret_session = session;
+    return 0;
+}
+
+int tw_session_start(struct tw_session *session)
+{
+    if (session->state != TW_SESSION_CONFIGURED)
+        return TW_E_INVALID;
+    session->state = TW_SESSION_STARTED;
+    session->started_realtime_ns = tw_service_now(session->service, CLOCK_REALTIME);
+    tw_snapshot_clocks(session);
+    tw_lifecycle_event(session, TW_LIFECYCLE_STARTED);
+    tw_session_timers_start(session);
+    tw_instances_start(session);
+    tw_session_check_started(session);
+    return 0;
+}
+
+void tw_session_check_started(struct tw_session *session)
+{
+    if (session->state != TW_SESSION_STARTED || session->told_all_started ||
+        !tw_instances_all_started(session))
+        return;
+    session->told_all_started = true;
+    tw_snapshot_clocks(session);
+    tw_lifecycle_event(session, TW_LIFECYCLE_ALL_STARTED);
+    tw_observe_all_started(session);
+}
+
+/* The end: what is left in shared memory is taken, and the consumer is told. */
+static void disabled(struct tw_session *session)
+{
+    struct tw_producer *producer;
+
+    tw_instances_give_up(session);
+    tw_session_timers_clear(session);
+    session->state = TW_SESSION_DISABLED;
+    TAILQ_FOREACH(producer, &session->service->producers, next)
+    tw_scrape(session, producer);
+    tw_snapshot_clocks(session);
+    tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
+    tw_observe_disabled(session, NULL);
+}
+
+void tw_session_disable(struct tw_session *session)
+{
+    bool at_once = session->state == TW_SESSION_CONFIGURED;
+
+    if (session->state > TW_SESSION_STARTED)
+        return;
+    tw_instances_stop(session, at_once);
+    session->state = TW_SESSION_STOPPING;
+    tw_session_timers_clear(session);
+    if (tw_instances_all_stopped(session))
+        disabled(session);
+    else
+        tw_service_arm(session->service, &session->stop_timeout,
+                       tw_session_stop_timeout_ms(session));
+}
+
+void tw_session_check_stopped(struct tw_session *session)
+{
+    if (session->state == TW_SESSION_STOPPING && tw_instances_all_stopped(session))
+        disabled(session);
+}
+
+void tw_session_stop_timed_out(struct tw_session *session)
+{
+    disabled(session);
+}
+
+void tw_session_end(struct tw_session *session)
+{
+    if (session->state == TW_SESSION_STARTED)
+        tw_flush_and_stop(session);
+}
+
+void tw_session_free(struct tw_session *session)
+{
+    struct tw_service *service = session->service;
+
+    tw_session_disable(session);
+    if (session->state == TW_SESSION_STOPPING) {
+        session->state = TW_SESSION_DISABLED; /* nobody is left to wait for the data sources */
+        tw_observe_disabled(session, NULL);
+    }
+    TAILQ_REMOVE(&service->sessions, session, next);
+    session->conn->session = NULL;
+    tw_reading_cancel(session->conn);
+    delete_session(session);
+}

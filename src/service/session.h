@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tracing session, from EnableTracing to FreeBuffers. */
+#pragma once
+
+#include "service/core.h"
+
+/*
+ * Makes a session of conn from its config and, unless that defers it, starts it. On failure
+ * *ret_error is a static text for the consumer and nothing is left of it.
+ */
+TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
+                                  struct tw_session **ret_session, const char **ret_error);
+/* TW_E_INVALID unless it was enabled and not started. */
+TW_MUST_USE int tw_session_start(struct tw_session *session);
+/* Flushes, then stops the data sources: how a session ends when its time is over. */
+void tw_session_end(struct tw_session *session);
+/* Stops the data sources, waits for those that acknowledge, then answers EnableTracing. */
+void tw_session_disable(struct tw_session *session);
+/* Stops what runs and frees the buffers and everything else. */
+void tw_session_free(struct tw_session *session);
+
+/* Called when an instance may have been the last to start or stop. */
+void tw_session_check_started(struct tw_session *session);
+void tw_session_check_stopped(struct tw_session *session);
+
+uint32_t tw_session_stop_timeout_ms(const struct tw_session *session);
+/* The global id of the buffer that a data source is to write to, 0 if it has none. */
+uint16_t tw_session_target_buffer(const struct tw_session *session,
+                                  const Tw__DataSourceConfig *config);
+bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/session_timers.h"
+
+#include <stdlib.h>
+
+#include "service/flush.h"
+#include "service/producer.h"
+#include "service/service_packets.h"
+#include "service/session.h"
+
+static uint32_t period_of(protobuf_c_boolean has, uint32_t ms)
+{
+    return !has || ms == 0 ? 0 : ms < TW_PERIOD_MIN_MS ? TW_PERIOD_MIN_MS : ms;
+}
+
+static uint32_t snapshot_period(const struct tw_session *session)
+{
+    const Tw__TraceConfig__BuiltinDataSource *b = session->config->builtin_data_sources;
+    uint32_t ms = b ? period_of(b->has_snapshot_interval_ms, b->snapshot_interval_ms) : 0;
+
+    return ms ? ms : TW_SNAPSHOT_INTERVAL_MS;
+}
+
+static uint32_t flush_period(const struct tw_session *session)
+{
+    return period_of(session->config->has_flush_period_ms, session->config->flush_period_ms);
+}
+
+static uint32_t clear_period(const struct tw_session *session)
+{
+    const Tw__TraceConfig__IncrementalStateConfig *c = session->config->incremental_state_config;
+
+    return c ? period_of(c->has_clear_period_ms, c->clear_period_ms) : 0;
+}
+
+static void on_duration(struct tw_timer *timer)
+{
+    tw_session_end(TW_CONTAINER_OF(timer, struct tw_session, duration));
+}
+
+static void on_stop_timeout(struct tw_timer *timer)
+{
+    tw_session_stop_timed_out(TW_CONTAINER_OF(timer, struct tw_session, stop_timeout));
+}
+
+/* Also what makes the next read end with stats and begin with a sync marker. */
+static void take_snapshot(struct tw_session *session)
+{
+    session->emit_sync_marker = true;
+    session->emit_stats = true;
+    tw_snapshot_clocks(session);
+}
+
+static void on_snapshot(struct tw_timer *timer)
+{
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, snapshot);
+
+    take_snapshot(session);
+    tw_service_arm(session->service, timer, snapshot_period(session));
+}
+
+static void on_flush_period(struct tw_timer *timer)
+{
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, flush_period);
+
+    tw_flush_periodic(session);
+    tw_service_arm(session->service, timer, flush_period(session));
+}
+
+static void clear_of_producer(struct tw_session *session, struct tw_producer *producer,
+                              uint64_t *ids)
+{
+    struct tw_instance *instance;
+    size_t n = 0;
+
+    TAILQ_FOREACH(instance, &session->instances, next)
+    if (instance->producer == producer && instance->source->clears_incremental)
+        ids[n++] = instance->id;
+    if (n)
+        tw_producer_send_clear(producer, ids, n);
+}
+
+static void on_clear_period(struct tw_timer *timer)
+{
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, clear_period);
+    uint64_t *ids = reallocarray(NULL, session->n_instances + 1, sizeof(*ids));
+    struct tw_producer *producer;
+
+    if (ids)
+        TAILQ_FOREACH(producer, &session->service->producers, next)
+    clear_of_producer(session, producer, ids);
+    free(ids);
+    tw_service_arm(session->service, timer, clear_period(session));
+}
+
+void tw_session_timers_init(struct tw_session *session)
+{
+    session->duration.fn = on_duration;
+    session->stop_timeout.fn = on_stop_timeout;
+    session->snapshot.fn = on_snapshot;
+    session->flush_period.fn = on_flush_period;
+    session->clear_period.fn = on_clear_period;
+}
+
+void tw_session_timers_start(struct tw_session *session)
+{
+    const Tw__TraceConfig *config = session->config;
+
+    take_snapshot(session);
+    tw_service_arm(session->service, &session->snapshot, snapshot_period(session));
+    if (config->has_duration_ms && config->duration_ms)
+        tw_service_arm(session->service, &session->duration, config->duration_ms);
+    if (flush_period(session))
+        tw_service_arm(session->service, &session->flush_period, flush_period(session));
+    if (clear_period(session))
+        tw_service_arm(session->service, &session->clear_period, clear_period(session));
+}
+
+void tw_session_timers_clear(struct tw_session *session)
+{
+    struct tw_timer *all[] = {&session->duration, &session->stop_timeout, &session->snapshot,
+                              &session->flush_period, &session->clear_period};
+
+    for (size_t i = 0; i < TW_ARRAY_LEN(all); i++)
+        tw_timer_clear(session->service->timers, all[i]);
+}

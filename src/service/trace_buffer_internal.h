@@ -140,3 +140,7 @@ bool tw_tb_has_room(const struct tw_trace_buffer *tb, uint64_t need);
 void tw_tb_reserve(struct tw_trace_buffer *tb, uint64_t need);
 /* Whether a record of a ring is so old that waiting any longer may cost it. */
 bool tw_tb_is_old(const struct tw_trace_buffer *tb, const struct tw_tb_rec *rec);
+
+/* trace_buffer_read.c */
+/* Lets a record go that was read while it was incomplete and turns out to have no more. */
+void tw_tb_settle(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);

@@ -81,6 +81,12 @@ static void consume(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, size_t of
     tw_tb_unlink(tb, rec);
 }
 
+void tw_tb_settle(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
+{
+    if (rec->read_off && rec->read_off == rec->payload)
+        consume(tb, rec, rec->read_off);
+}
+
 /* A patch made what was sound unsound: the rest of the chunk is gone. */
 static enum step cut(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, uint32_t loss)
 {

@@ -76,10 +76,10 @@ static void store(struct tw_trace_buffer *tb, uint32_t seq, const struct tw_chun
     *rec = (struct tw_tb_rec){
         .chunk_id = in->chunk_id,
         .room = (uint16_t)in->payload.n,
-        .read_off = (uint16_t)tw_min(heritage.read_off, in->payload.n),
         .lost_after = heritage.lost_after,
     };
     take_payload(tb, rec, in);
+    rec->read_off = (uint16_t)tw_min(heritage.read_off, rec->payload);
     if (in->complete) /* nothing will be added, so what is unused goes to the next chunk */
         rec->room = rec->payload;
     rec->units = (uint32_t)(tw_tb_outer(rec->room) / TW_TB_ALIGN);
@@ -89,6 +89,7 @@ static void store(struct tw_trace_buffer *tb, uint32_t seq, const struct tw_chun
     tb->stats.bytes_written += (uint64_t)rec->units * TW_TB_ALIGN;
     tb->stats.chunks_committed_out_of_order += rec->next != 0;
     count_size(&tb->seqs[seq].histogram, rec->payload);
+    tw_tb_settle(tb, rec);
 }
 
 /* An incomplete record about to be overwritten moves to the young end, with all it says now. */
@@ -123,8 +124,7 @@ static bool may_add(const struct tw_tb_rec *rec, const struct tw_chunk_in *in)
 {
     if (rec->flags & TW_TB_REC_INCOMPLETE)
         return in->complete || usable_fragments(in) != rec->n_fragments;
-    return (rec->flags & TW_CHUNK_NEEDS_PATCHING) && in->complete &&
-           !(in->flags & TW_CHUNK_NEEDS_PATCHING);
+    return rec->flags & TW_CHUNK_NEEDS_PATCHING && in->complete;
 }
 
 static int recommit(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, const struct tw_chunk_in *in)
@@ -133,12 +133,13 @@ static int recommit(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, const str
         return TW_E_EXISTS;
     if (usable_fragments(in) < rec->n_fragments)
         return refuse_recommit(tb, rec, in->complete);
-    if (tw_tb_is_old(tb, rec) && tw_tb_outer(in->payload.n) <= tb->size) {
+    if (tw_tb_is_old(tb, rec)) {
         relocate(tb, rec, in);
         return 0;
     }
     take_payload(tb, rec, in);
     tb->stats.chunks_rewritten++;
+    tw_tb_settle(tb, rec);
     return 0;
 }
 

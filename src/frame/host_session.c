@@ -218,3 +218,13 @@ int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_byt
         tw_requests_remove(&host->requests, req);
     return 0;
 }
+
+void tw_host_end(struct tw_host *host, const char *why)
+{
+    const struct tw_host_cell *cell = &tw_host_table[host->state][TW_HOST_EVENT_END];
+
+    if (host->state == TW_HOST_STATE_CLOSED)
+        return;
+    host->state = cell->next;
+    host->why = why;
+}

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's session: every cell of its table, replies, limits, and clients that misbehave. */
+#include "tests/frame/frames.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "frame/host_session.h"
+
+enum { CALL_ID = 50 };
+
+static const char why_gone[] = "gone";
+
+static void host_open(struct tw_host *host)
+{
+    assert_int_equal(tw_host_init(host, &tw_producer_port), 0);
+}
+
+/* Puts one frame into the host as it came from the client. */
+static void feed(struct tw_host *host, const struct tw_frame *frame)
+{
+    struct tw_buf wire = WIRE_INIT;
+
+    wire_put(&wire, frame);
+    rx_put(&host->rx, tw_buf_bytes(&wire), NULL, 0);
+    tw_buf_deinit(&wire);
+}
+
+static void feed_payload(struct tw_host *host, struct tw_bytes payload)
+{
+    struct tw_buf wire = WIRE_INIT;
+
+    wire_put_payload(&wire, payload);
+    rx_put(&host->rx, tw_buf_bytes(&wire), NULL, 0);
+    tw_buf_deinit(&wire);
+}
+
+static void drop_output(struct tw_host *host)
+{
+    while (tw_tx_queued(&host->tx))
+        tw_tx_sent(&host->tx, tw_tx_queued(&host->tx));
+}
+
+static void host_open_bound(struct tw_host *host)
+{
+    struct tw_frame bind = bind_frame(1, "ProducerPort");
+    struct tw_host_call call;
+
+    host_open(host);
+    feed(host, &bind);
+    assert_int_equal(tw_host_next(host, &call), TW_MORE);
+    assert_int_equal(host->state, TW_HOST_STATE_BOUND);
+    drop_output(host);
+}
+
+/* Feeds a call and takes it. */
+static void take_call(struct tw_host *host, uint64_t id, uint32_t method)
+{
+    struct tw_frame invoke = invoke_frame(id, 1, method);
+    struct tw_host_call call;
+
+    feed(host, &invoke);
+    assert_int_equal(tw_host_next(host, &call), 0);
+    assert_true(call.request_id == id);
+    assert_int_equal(call.method, method);
+}
+
+static void enter(struct tw_host *host, enum tw_host_state state)
+{
+    if (state == TW_HOST_STATE_UNBOUND)
+        host_open(host);
+    else
+        host_open_bound(host);
+    if (state == TW_HOST_STATE_CLOSED)
+        tw_host_end(host, why_gone);
+    assert_int_equal(host->state, state);
+}
+
+static void fill_requests(struct tw_host *host)
+{
+    for (uint64_t id = 1000; host->requests.n < TW_REQUESTS_MAX; id++)
+        assert_int_equal(tw_requests_add(&host->requests, (struct tw_request){id, 5, NULL}), 0);
+}
+
+/* Makes the event happen the way a client does. Requests are planted where no client could have
+ * any, so that the cells that only guard against our own mistakes are walked as well. */
+static void cause(struct tw_host *host, enum tw_host_event event)
+{
+    struct tw_frame frame = invoke_frame(CALL_ID, 1, 5);
+
+    switch (event) {
+    case TW_HOST_EVENT_BIND_KNOWN:
+        frame = bind_frame(CALL_ID, "ProducerPort");
+        break;
+    case TW_HOST_EVENT_BIND_UNKNOWN:
+        frame = bind_frame(CALL_ID, "ConsumerPort");
+        break;
+    case TW_HOST_EVENT_INVOKE_KNOWN:
+        break;
+    case TW_HOST_EVENT_INVOKE_UNKNOWN:
+        frame.invoke.method_id = tw_producer_port.n_methods + 1;
+        break;
+    case TW_HOST_EVENT_INVOKE_REPEATED:
+        assert_int_equal(tw_requests_add(&host->requests, (struct tw_request){CALL_ID, 5, NULL}),
+                         0);
+        break;
+    case TW_HOST_EVENT_INVOKE_TOO_MANY:
+        fill_requests(host);
+        break;
+    case TW_HOST_EVENT_IDENTITY:
+        frame = (struct tw_frame){.kind = TW_FRAME_PEER_IDENTITY, .request_id = CALL_ID};
+        break;
+    case TW_HOST_EVENT_NOT_A_REQUEST:
+        frame = reply_frame(CALL_ID, false, "x");
+        break;
+    case TW_HOST_EVENT_EMPTY:
+        feed_payload(host, (struct tw_bytes){0});
+        return;
+    case TW_HOST_EVENT_BAD_FRAME:
+        feed_payload(host, tw_bytes_of_str("\x12"));
+        return;
+    case TW_HOST_EVENT_END:
+        tw_host_end(host, why_gone);
+        return;
+    case TW_HOST_EVENT_MAX:
+        fail();
+    }
+    feed(host, &frame);
+}
+
+static void assert_silent(const struct tw_host *host)
+{
+    assert_int_equal(tw_tx_queued(&host->tx), 0);
+}
+
+/* The one frame the host has queued. */
+static struct tw_frame only_answer(struct tw_host *host, enum tw_frame_kind kind,
+                                   struct tw_buf *keep)
+{
+    struct tw_frame frame = tx_get(&host->tx, keep);
+
+    assert_int_equal(frame.kind, kind);
+    assert_int_equal(frame.request_id, CALL_ID);
+    assert_silent(host);
+    return frame;
+}
+
+static void assert_acted(struct tw_host *host, const struct tw_host_cell *cell,
+                         enum tw_host_event event)
+{
+    struct tw_host_call call = {0};
+    struct tw_buf keep = WIRE_INIT;
+    struct tw_frame frame;
+    int rc = tw_host_next(host, &call);
+
+    assert_int_equal(host->state, cell->next);
+    if (cell->next == TW_HOST_STATE_CLOSED)
+        assert_int_equal(rc, TW_E_CLOSED);
+    else
+        assert_int_equal(rc, cell->action == TW_HOST_ACTION_DISPATCH ? 0 : TW_MORE);
+    switch (cell->action) {
+    case TW_HOST_ACTION_DISPATCH:
+        assert_int_equal(call.request_id, CALL_ID);
+        assert_int_equal(call.method, 5);
+        assert_non_null(tw_requests_find(&host->requests, CALL_ID));
+        assert_silent(host);
+        break;
+    case TW_HOST_ACTION_REPLY_BOUND:
+        frame = only_answer(host, TW_FRAME_BIND_REPLY, &keep);
+        assert_true(frame.bind_reply.success);
+        assert_int_equal(frame.bind_reply.n_methods, tw_producer_port.n_methods);
+        break;
+    case TW_HOST_ACTION_REPLY_BIND_FAILED:
+        frame = only_answer(host, TW_FRAME_BIND_REPLY, &keep);
+        assert_false(frame.bind_reply.success);
+        assert_int_equal(frame.bind_reply.n_methods, 0);
+        break;
+    case TW_HOST_ACTION_REFUSE:
+        frame = only_answer(host, TW_FRAME_INVOKE_REPLY, &keep);
+        assert_false(frame.invoke_reply.success || frame.invoke_reply.has_more);
+        assert_false(frame.invoke_reply.has_reply);
+        break;
+    case TW_HOST_ACTION_REPLY_ERROR:
+        only_answer(host, TW_FRAME_REQUEST_ERROR, &keep);
+        break;
+    case TW_HOST_ACTION_CLOSE:
+        assert_non_null(host->why);
+        if (event == TW_HOST_EVENT_BAD_FRAME)
+            assert_int_equal(strncmp(host->why, "TW-ENC-001", 10), 0);
+        else
+            assert_string_equal(host->why, event == TW_HOST_EVENT_END ? why_gone : cell->rule);
+        assert_silent(host);
+        break;
+    case TW_HOST_ACTION_IGNORE:
+        assert_silent(host);
+        break;
+    case TW_HOST_ACTION_MAX:
+        fail();
+    }
+    tw_buf_deinit(&keep);
+}
+
+static void every_cell_of_the_table(void **state)
+{
+    (void)state;
+    for (enum tw_host_state s = 0; s < TW_HOST_STATE_MAX; s++) {
+        for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
+            struct tw_host host;
+
+            enter(&host, s);
+            cause(&host, e);
+            assert_acted(&host, &tw_host_table[s][e], e);
+            tw_host_deinit(&host);
+        }
+    }
+}
+
+/* Whatever closes a connection, nothing that came behind it has any effect. */
+static void nothing_is_handed_out_after_the_end(void **state)
+{
+    (void)state;
+    for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
+        struct tw_host host;
+        struct tw_host_call call;
+
+        if (tw_host_table[TW_HOST_STATE_BOUND][e].next != TW_HOST_STATE_CLOSED)
+            continue;
+        host_open_bound(&host);
+        take_call(&host, 7, 5);
+        cause(&host, e);
+        cause(&host, TW_HOST_EVENT_INVOKE_KNOWN);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
+        assert_int_equal(tw_host_reply(&host, 7, NULL, false, -1), TW_E_CLOSED);
+        tw_host_end(&host, "not the first reason");
+        assert_string_not_equal(host.why, "not the first reason");
+        assert_silent(&host);
+        tw_host_deinit(&host);
+    }
+}
+
+static void bind_reply_lists_every_method(void **state)
+{
+    static const struct tw_port *const ports[] = {&tw_producer_port, &tw_consumer_port};
+    struct tw_buf keep = WIRE_INIT;
+    struct tw_method_info info;
+    struct tw_host_call call;
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(ports); i++) {
+        struct tw_frame frame = bind_frame(9, ports[i]->service_name);
+        struct tw_host host;
+
+        assert_int_equal(tw_host_init(&host, ports[i]), 0);
+        feed(&host, &frame);
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        frame = tx_get(&host.tx, &keep);
+        assert_int_equal(frame.bind_reply.service_id, ports[i]->service_id);
+        for (uint32_t m = 1; m <= ports[i]->n_methods; m++) {
+            assert_int_equal(tw_frame_next_method(&frame.bind_reply.methods, &info), 0);
+            assert_int_equal(info.id, m);
+            assert_true(tw_bytes_eq_str(info.name, ports[i]->method[m].name));
+        }
+        assert_int_equal(tw_frame_next_method(&frame.bind_reply.methods, &info), TW_MORE);
+        tw_host_deinit(&host);
+    }
+    tw_buf_deinit(&keep);
+}
+
+static void unknown_calls_are_refused(void **state)
+{
+    static const struct {
+        uint32_t service, method;
+    } cases[] = {{0, 5}, {2, 5}, {UINT32_MAX, 1}, {1, 0}, {1, 13}, {1, UINT32_MAX}};
+    struct tw_buf keep = WIRE_INIT;
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    host_open_bound(&host);
+    for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++) {
+        struct tw_frame frame = invoke_frame(CALL_ID, cases[i].service, cases[i].method);
+
+        feed(&host, &frame);
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        assert_false(only_answer(&host, TW_FRAME_INVOKE_REPLY, &keep).invoke_reply.success);
+        frame.invoke.drop_reply = true; /* then not even a refusal is wanted */
+        feed(&host, &frame);
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        assert_silent(&host);
+    }
+    assert_int_equal(host.requests.n, 0);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&keep);
+}
+
+static void call_carries_its_arguments(void **state)
+{
+    struct tw_frame frame = invoke_frame(0, 1, 4); /* 0 is an id like any other */
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    host_open_bound(&host);
+    frame.invoke.args = tw_bytes_of_str("arguments");
+    feed(&host, &frame);
+    assert_int_equal(tw_host_next(&host, &call), 0);
+    assert_int_equal(call.request_id, 0);
+    assert_int_equal(call.method, 4);
+    assert_false(call.drop_reply);
+    assert_true(tw_bytes_eq_str(call.args, "arguments"));
+    assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+    tw_host_deinit(&host);
+}
+
+static void dropped_reply_cannot_be_given(void **state)
+{
+    struct tw_frame frame = invoke_frame(8, 1, 4);
+    struct tw_bytes body = {0};
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    host_open_bound(&host);
+    frame.invoke.drop_reply = true;
+    for (int i = 0; i < 2; i++) { /* an id that nobody answers may come again */
+        feed(&host, &frame);
+        assert_int_equal(tw_host_next(&host, &call), 0);
+        assert_true(call.drop_reply);
+        assert_int_equal(tw_host_reply(&host, 8, &body, false, -1), TW_E_NOT_FOUND);
+    }
+    assert_silent(&host);
+    tw_host_deinit(&host);
+}
+
+static void one_last_reply_ends_a_request(void **state)
+{
+    struct tw_bytes body = tw_bytes_of_str("body");
+    struct tw_buf keep = WIRE_INIT;
+    struct tw_frame frame;
+    struct tw_host host;
+
+    (void)state;
+    host_open_bound(&host);
+    take_call(&host, CALL_ID, 4);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, true, -1), TW_E_INVALID); /* unary */
+    assert_int_equal(tw_host_reply(&host, CALL_ID + 1, &body, false, -1), TW_E_NOT_FOUND);
+    assert_silent(&host);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, false, -1), 0);
+    frame = only_answer(&host, TW_FRAME_INVOKE_REPLY, &keep);
+    assert_true(frame.invoke_reply.success && frame.invoke_reply.has_reply);
+    assert_true(tw_bytes_eq_str(frame.invoke_reply.reply, "body"));
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, false, -1), TW_E_NOT_FOUND);
+    assert_silent(&host);
+    take_call(&host, CALL_ID, 4); /* its id is free again */
+    assert_int_equal(tw_host_reply(&host, CALL_ID, NULL, false, -1), 0);
+    assert_false(only_answer(&host, TW_FRAME_INVOKE_REPLY, &keep).invoke_reply.success);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&keep);
+}
+
+static void stream_is_answered_until_its_last(void **state)
+{
+    struct tw_bytes body = tw_bytes_of_str("body");
+    struct tw_buf keep = WIRE_INIT;
+    struct tw_host host;
+
+    (void)state;
+    host_open_bound(&host);
+    take_call(&host, CALL_ID, TW_PRODUCER_GET_ASYNC_COMMAND);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(tw_host_reply(&host, CALL_ID, &body, true, -1), 0);
+        assert_true(only_answer(&host, TW_FRAME_INVOKE_REPLY, &keep).invoke_reply.has_more);
+    }
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, false, -1), 0);
+    assert_false(only_answer(&host, TW_FRAME_INVOKE_REPLY, &keep).invoke_reply.has_more);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, true, -1), TW_E_NOT_FOUND);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&keep);
+}
+
+static void descriptor_comes_with_its_call(void **state)
+{
+    struct tw_frame frame = invoke_frame(CALL_ID, 1, 1);
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_host host;
+    struct tw_host_call call;
+    int fd = new_fd(), got;
+
+    (void)state;
+    host_open_bound(&host);
+    wire_put(&wire, &frame);
+    frame.request_id++;
+    wire_put(&wire, &frame);
+    rx_put(&host.rx, (struct tw_bytes){wire.p, wire.n / 2}, &fd, 1);
+    rx_put(&host.rx, (struct tw_bytes){wire.p + wire.n / 2, wire.n - wire.n / 2}, NULL, 0);
+    assert_int_equal(tw_host_next(&host, &call), 0);
+    got = tw_rx_take_fd(&host.rx);
+    assert_int_equal(got, fd);
+    assert_int_equal(tw_host_next(&host, &call), 0);
+    assert_int_equal(tw_rx_take_fd(&host.rx), -1);
+    tw_fd_close(&got);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&wire);
+}
+
+/* A bind takes no descriptor: what came with it is gone when the next call is there (TW-FD-002). */
+static void descriptor_of_a_bind_does_not_linger(void **state)
+{
+    struct tw_frame frame = bind_frame(1, "ProducerPort");
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_host host;
+    struct tw_host_call call;
+    int before = tw_fd_count_open(), fd = new_fd();
+
+    (void)state;
+    host_open(&host);
+    wire_put(&wire, &frame);
+    rx_put(&host.rx, tw_buf_bytes(&wire), &fd, 1);
+    frame = invoke_frame(2, 1, 1);
+    feed(&host, &frame);
+    assert_int_equal(tw_host_next(&host, &call), 0);
+    assert_int_equal(tw_rx_take_fd(&host.rx), -1);
+    assert_int_equal(tw_fd_count_open(), before);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&wire);
+}
+
+static void reply_takes_its_descriptor_only_on_success(void **state)
+{
+    struct tw_bytes body = {0}, bytes;
+    struct tw_host host;
+    int fd = new_fd(), peeked;
+
+    (void)state;
+    host_open_bound(&host);
+    take_call(&host, CALL_ID, TW_PRODUCER_GET_ASYNC_COMMAND);
+    assert_int_equal(tw_host_reply(&host, 1, &body, true, fd), TW_E_NOT_FOUND);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &body, true, fd), 0);
+    assert_int_equal(tw_tx_peek(&host.tx, &bytes, &peeked), 0);
+    assert_int_equal(peeked, fd);
+    tw_host_deinit(&host);
+}
+
+static void reply_over_the_limit_leaves_the_request(void **state)
+{
+    uint8_t *body = calloc(1, TW_FRAME_PAYLOAD_MAX);
+    struct tw_bytes too_large = {body, TW_FRAME_PAYLOAD_MAX};
+    struct tw_host host;
+
+    (void)state;
+    assert_non_null(body);
+    host_open_bound(&host);
+    take_call(&host, CALL_ID, 4);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, &too_large, false, -1), TW_E_LIMIT);
+    assert_int_equal(tw_host_reply(&host, CALL_ID, NULL, false, -1), 0);
+    tw_host_deinit(&host);
+    free(body);
+}
+
+/* A client that asks and never reads is cut off when TW_TX_MAX bytes wait for it. */
+static void client_that_does_not_read_is_closed(void **state)
+{
+    struct tw_frame bind = bind_frame(1, "ProducerPort");
+    struct tw_host host;
+    struct tw_host_call call;
+    int rc = TW_MORE;
+
+    (void)state;
+    host_open(&host);
+    for (size_t i = 0; rc == TW_MORE; i++) {
+        assert_true(i < TW_TX_MAX / 100);
+        feed(&host, &bind);
+        rc = tw_host_next(&host, &call);
+    }
+    assert_int_equal(rc, TW_E_CLOSED);
+    assert_int_equal(strncmp(host.why, "TW-LIM-004", 10), 0);
+    assert_in_range(tw_tx_queued(&host.tx), TW_TX_MAX - 1000, TW_TX_MAX);
+    tw_host_deinit(&host);
+}
+
+static void outstanding_requests_are_bounded(void **state)
+{
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    host_open_bound(&host);
+    for (uint64_t id = 0; id < TW_REQUESTS_MAX; id++)
+        take_call(&host, id + 100, TW_PRODUCER_GET_ASYNC_COMMAND);
+    cause(&host, TW_HOST_EVENT_INVOKE_KNOWN);
+    assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
+    assert_string_equal(host.why, "TW-SESS-006");
+    tw_host_deinit(&host);
+}
+
+static void too_large_frame_closes(void **state)
+{
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    host_open_bound(&host);
+    wire_put_hex(&wire, "fdff0100");
+    rx_put(&host.rx, tw_buf_bytes(&wire), NULL, 0);
+    assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
+    assert_int_equal(strncmp(host.why, "TW-FRAME-002", 12), 0);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&wire);
+}
+
+static void deinit_takes_anything(void **state)
+{
+    struct tw_host host = {0};
+
+    (void)state;
+    tw_host_deinit(NULL);
+    tw_host_deinit(&host);
+    host_open_bound(&host);
+    take_call(&host, 1, 5);
+    tw_host_deinit(&host);
+    tw_host_deinit(&host);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        tw_unit_test(every_cell_of_the_table),
+        tw_unit_test(nothing_is_handed_out_after_the_end),
+        tw_unit_test(bind_reply_lists_every_method),
+        tw_unit_test(unknown_calls_are_refused),
+        tw_unit_test(call_carries_its_arguments),
+        tw_unit_test(dropped_reply_cannot_be_given),
+        tw_unit_test(one_last_reply_ends_a_request),
+        tw_unit_test(stream_is_answered_until_its_last),
+        tw_unit_test(descriptor_comes_with_its_call),
+        tw_unit_test(descriptor_of_a_bind_does_not_linger),
+        tw_unit_test(reply_takes_its_descriptor_only_on_success),
+        tw_unit_test(reply_over_the_limit_leaves_the_request),
+        tw_unit_test(client_that_does_not_read_is_closed),
+        tw_unit_test(outstanding_requests_are_bounded),
+        tw_unit_test(too_large_frame_closes),
+        tw_unit_test(deinit_takes_anything),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -168,6 +168,56 @@ static void what_was_read_is_not_lost_when_overwritten(void **state)
     tw_trace_buffer_free(tb);
 }
 
+static void a_commit_without_news_is_read_when_it_comes(void **state)
+{
+    struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
+    struct tb_chunk chunk;
+
+    (void)state;
+    tb_begin(&chunk, 0, 0);
+    tb_add(&chunk, "read");
+    tb_add(&chunk, "never finished");
+    assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
+    tw_trace_buffer_begin_read(tb, false);
+    tb_expect(tb, "read", START);
+    chunk.in.n_fragments = 1;
+    assert_int_equal(tb_write(tb, &chunk), 0);
+    assert_int_equal(tw_trace_buffer_stats(tb)->chunks_read, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        tb_begin(&chunk, i, 0);
+        chunk.in.seq.writer_id = 2;
+        tb_fill(&chunk, 'x', 4000);
+        assert_int_equal(tb_write(tb, &chunk), 0);
+    }
+    tw_trace_buffer_begin_read(tb, false);
+    tb_expect_fill(tb, 'x', 4000, TW_LOSS_PRESENT | TW_LOSS_OVERWRITE);
+    tb_expect_fill(tb, 'x', 4000, 0);
+    assert_int_equal(tb_put(tb, 1, 0, "next"), 0);
+    tw_trace_buffer_begin_read(tb, false);
+    tb_expect(tb, "next", 0);
+    tw_trace_buffer_free(tb);
+}
+
+static void losses_inside_an_overwritten_chunk_are_told_too(void **state)
+{
+    struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
+    struct tb_chunk chunk;
+
+    (void)state;
+    tb_begin(&chunk, 0, 0);
+    tb_add(&chunk, "sound");
+    chunk.in.n_fragments = 2;
+    assert_int_equal(tb_write(tb, &chunk), 0);
+    for (uint32_t id = 1; id < 3; id++) {
+        tb_begin(&chunk, id, 0);
+        tb_fill(&chunk, 'x', 4040);
+        assert_int_equal(tb_write(tb, &chunk), 0);
+    }
+    tw_trace_buffer_begin_read(tb, false);
+    tb_expect_fill(tb, 'x', 4040, TW_LOSS_PRESENT | TW_LOSS_OVERWRITE | TW_LOSS_CHUNK_CORRUPTED);
+    tw_trace_buffer_free(tb);
+}
+
 static void overwriting_the_middle_of_a_sequence_loses_only_that(void **state)
 {
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
@@ -502,6 +552,8 @@ int main(void)
         tw_unit_test(skips_a_hole_before_what_waits_is_overwritten),
         tw_unit_test(ring_overwrites_the_oldest_and_tells),
         tw_unit_test(what_was_read_is_not_lost_when_overwritten),
+        tw_unit_test(a_commit_without_news_is_read_when_it_comes),
+        tw_unit_test(losses_inside_an_overwritten_chunk_are_told_too),
         tw_unit_test(overwriting_the_middle_of_a_sequence_loses_only_that),
         tw_unit_test(discard_keeps_the_oldest_and_takes_nothing_more),
         tw_unit_test(discard_reuses_what_was_read),

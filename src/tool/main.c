@@ -18,6 +18,7 @@ static const struct command commands[] = {
 #ifdef TW_HAVE_PRODUCE
     {"produce", tw_cmd_produce, "a producer for tests and demos"},
 #endif
+    {"decode", tw_cmd_decode, "prints a recorded stream as readable text"},
 };
 
 static int print_help(void)

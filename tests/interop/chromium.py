@@ -44,13 +44,10 @@ duration_ms: {duration_ms}
 """
 
 EVENTS = """\
-select slice.name, slice.dur, coalesce(thread.name, process_thread.name, 'no thread')
+select slice.name, slice.dur, coalesce(thread.name, 'no thread')
 from slice
 left join thread_track on slice.track_id = thread_track.id
 left join thread on thread_track.utid = thread.utid
-left join process_track on slice.track_id = process_track.id
-left join thread as process_thread
-  on process_track.upid = process_thread.upid and process_thread.is_main_thread
 where slice.name glob '{letter}[0-9]*' order by slice.ts"""
 
 LOSSES = """\

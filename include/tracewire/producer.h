@@ -48,11 +48,11 @@ struct tw_producer_config {
 /* Starts connecting, and goes on trying for ever, also after a disconnect; everything registered is
  * registered again. config and its strings are copied. TW_E_INVALID for a config that is not
  * allowed, negative when memory or descriptors are short. */
-TW_MUST_USE int tw_producer_new(struct tw_producer **ret_producer,
-                                const struct tw_producer_config *config);
+TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
+                                 const struct tw_producer_config *config);
 /* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers
  * and instances that are still held stay valid and drop what is written. NULL is fine. */
-void tw_producer_free(struct tw_producer *producer);
+void tw_producer_close(struct tw_producer *producer);
 
 /* Readable when tw_producer_dispatch() has something to do. Stays the producer's. */
 int tw_producer_fd(const struct tw_producer *producer);
@@ -81,7 +81,7 @@ struct tw_data_source_ops {
     void (*setup)(void *user, struct tw_instance *instance);
     void (*start)(void *user, struct tw_instance *instance);
     /* Also called when the connection is lost. Whoever writes for the instance stops, flushes and
-     * frees its writers; then tw_instance_stopped() must be called, here or later. Without this
+     * frees its writers; then tw_instance_done() must be called, here or later. Without this
      * callback that is done at once. */
     void (*stop)(void *user, struct tw_instance *instance);
     /* Flush the writers of this thread; those of other threads are told by tw_writer_begin(). The
@@ -116,9 +116,9 @@ bool tw_instance_active(const struct tw_instance *instance);
 uint32_t tw_instance_state_generation(const struct tw_instance *instance);
 uint64_t tw_instance_id(const struct tw_instance *instance);
 /* The DataSourceConfig as the service sent it, encoded; as long as the reference. */
-struct tw_bytes tw_instance_config(const struct tw_instance *instance);
+struct tw_bytes tw_instance_config_bytes(const struct tw_instance *instance);
 /* All writers of the instance are done: once, after its stop callback was called. */
-void tw_instance_stopped(struct tw_instance *instance);
+void tw_instance_done(struct tw_instance *instance);
 
 /* ---- trace writers ---- */
 

@@ -313,7 +313,7 @@ void tw_arbiter_flush(struct tw_arbiter *arbiter)
     pthread_mutex_unlock(&arbiter->lock);
 }
 
-void tw_arbiter_instance_stopped(struct tw_arbiter *arbiter, struct tw_instance *instance)
+void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *instance)
 {
     bool dead;
 

@@ -85,7 +85,7 @@ void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_patch *patch);
 /* What waits is to be sent now. */
 void tw_arbiter_flush(struct tw_arbiter *arbiter);
 /* Hands over a reference to an instance whose writers are done. */
-void tw_arbiter_instance_stopped(struct tw_arbiter *arbiter, struct tw_instance *instance);
+void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *instance);
 
 /* ---- for the endpoint ---- */
 

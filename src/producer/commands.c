@@ -152,7 +152,7 @@ void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instan
     if (instance->source->ops.stop)
         instance->source->ops.stop(instance->source->user, instance);
     else
-        tw_instance_stopped(instance);
+        tw_instance_done(instance);
 }
 
 void tw_endpoint_forget_instance(struct tw_producer *p, struct tw_instance *instance)

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/sock.h"
 #include "frame/pump.h"
 #include "producer/connect.h"
 #include "wire/reader.h"
@@ -27,7 +28,7 @@ static const uint8_t chunks_to_layout[TW_PAGE_CHUNKS_MAX + 1] = {
 
 static void set_timer(struct tw_producer *p, struct tw_timer *timer, uint64_t in_ns)
 {
-    /* Does not fail: there has been room for both timers since tw_producer_new(). */
+    /* Does not fail: there has been room for both timers since tw_producer_open(). */
     int r = tw_timer_set(tw_loop_timers(p->loop), timer, tw_clock_ns(CLOCK_MONOTONIC) + in_ns);
 
     (void)r;
@@ -275,7 +276,7 @@ static int start_session(struct tw_producer *p, int fd)
 static void on_retry(struct tw_timer *timer)
 {
     struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, retry);
-    int fd = -1, r = tw_connect_unix(p->socket, &fd);
+    int fd = -1, r = tw_connect_now(p->socket, &fd);
 
     if (!r)
         r = start_session(p, fd);
@@ -293,7 +294,7 @@ static int init_parts(struct tw_producer *p, const struct tw_producer_config *co
 {
     int r;
 
-    p->socket = strdup(config->socket ? config->socket : tw_producer_default_socket());
+    p->socket = strdup(config->socket ? config->socket : tw_sock_default("producer"));
     p->name = strdup(config->name);
     if (!p->socket || !p->name)
         return -ENOMEM;
@@ -319,7 +320,7 @@ static bool config_ok(const struct tw_producer_config *c)
            c->shm_page_size <= UINT32_MAX;
 }
 
-int tw_producer_new(struct tw_producer **ret_producer, const struct tw_producer_config *config)
+int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer_config *config)
 {
     struct tw_producer *p;
     int r;
@@ -337,14 +338,14 @@ int tw_producer_new(struct tw_producer **ret_producer, const struct tw_producer_
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
     if (r) {
-        tw_producer_free(p);
+        tw_producer_close(p);
         return r;
     }
     *ret_producer = p;
     return 0;
 }
 
-void tw_producer_free(struct tw_producer *producer)
+void tw_producer_close(struct tw_producer *producer)
 {
     if (!producer)
         return;
@@ -355,7 +356,7 @@ void tw_producer_free(struct tw_producer *producer)
     while (producer->sources) {
         struct tw_data_source *next = producer->sources->next;
 
-        tw_data_source_free(producer->sources);
+        tw_source_free(producer->sources);
         producer->sources = next;
     }
     tw_loop_free(producer->loop);
@@ -403,7 +404,7 @@ int tw_producer_register(struct tw_producer *producer, const struct tw_data_sour
             return TW_E_EXISTS;
     if (producer->n_sources == TW_DATA_SOURCES_MAX)
         return TW_E_LIMIT;
-    r = tw_data_source_new(&source, config);
+    r = tw_source_new(&source, config);
     if (r)
         return r;
     *end = source;

@@ -112,15 +112,15 @@ uint64_t tw_instance_id(const struct tw_instance *instance)
     return instance->id;
 }
 
-struct tw_bytes tw_instance_config(const struct tw_instance *instance)
+struct tw_bytes tw_instance_config_bytes(const struct tw_instance *instance)
 {
     return (struct tw_bytes){.p = instance->config, .n = instance->config_n};
 }
 
-void tw_instance_stopped(struct tw_instance *instance)
+void tw_instance_done(struct tw_instance *instance)
 {
     if (!atomic_exchange(&instance->stopped, true))
-        tw_arbiter_instance_stopped(instance->arbiter, tw_instance_ref(instance));
+        tw_arbiter_instance_done(instance->arbiter, tw_instance_ref(instance));
 }
 
 static void put_descriptor(struct tw_writer *w, const struct tw_data_source_config *config)
@@ -161,8 +161,7 @@ static int init_source(struct tw_data_source *source, const struct tw_data_sourc
     return 0;
 }
 
-int tw_data_source_new(struct tw_data_source **ret_source,
-                       const struct tw_data_source_config *config)
+int tw_source_new(struct tw_data_source **ret_source, const struct tw_data_source_config *config)
 {
     struct tw_data_source *source;
     size_t name_n;
@@ -179,14 +178,14 @@ int tw_data_source_new(struct tw_data_source **ret_source,
         return -ENOMEM;
     r = init_source(source, config, name_n + config->descriptor.n + REGISTER_OVERHEAD);
     if (r) {
-        tw_data_source_free(source);
+        tw_source_free(source);
         return r;
     }
     *ret_source = source;
     return 0;
 }
 
-void tw_data_source_free(struct tw_data_source *source)
+void tw_source_free(struct tw_data_source *source)
 {
     if (!source)
         return;

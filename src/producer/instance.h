@@ -27,7 +27,7 @@ struct tw_data_source {
 struct tw_instance {
     _Atomic uint32_t refs;
     _Atomic bool active;
-    _Atomic bool stopped; /* tw_instance_stopped() was called */
+    _Atomic bool stopped; /* tw_instance_done() was called */
     _Atomic uint32_t generation;
     uint64_t id;
     uint32_t target_buffer;
@@ -62,6 +62,6 @@ TW_MUST_USE int tw_instance_new(struct tw_instance **ret_instance, struct tw_arb
 void tw_instance_unref_list(struct tw_instance *first);
 
 /* TW_E_INVALID without a name, TW_E_LIMIT when the descriptor does not fit a frame, -ENOMEM. */
-TW_MUST_USE int tw_data_source_new(struct tw_data_source **ret_source,
-                                   const struct tw_data_source_config *config);
-void tw_data_source_free(struct tw_data_source *source);
+TW_MUST_USE int tw_source_new(struct tw_data_source **ret_source,
+                              const struct tw_data_source_config *config);
+void tw_source_free(struct tw_data_source *source);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads of `tracewire produce` that write for one instance of a data source. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "tool/produce_run.h"
+#include "tracewire/producer.h"
+
+/* What was written, by all threads. */
+struct tw_produced {
+    _Atomic uint64_t packets; /* numbered ones */
+    _Atomic uint64_t events;  /* track events */
+    _Atomic uint64_t bytes;   /* of all packets */
+    _Atomic uint64_t lost;
+};
+
+struct tw_workers;
+
+struct tw_workers_config {
+    const struct tw_produce_options *options;
+    struct tw_instance *instance; /* a reference is taken */
+    struct tw_produced *produced;
+    bool track_events; /* else numbered packets */
+    int done_fd;       /* an eventfd: written when the last thread is done */
+};
+
+/* Starts the threads; they end by themselves, by count or with the instance. Negative when there
+ * is no memory or not one thread could be started. */
+TW_MUST_USE int tw_workers_start(struct tw_workers **ret_workers,
+                                 const struct tw_workers_config *config);
+/* Whether all threads are done. */
+bool tw_workers_done(const struct tw_workers *workers);
+/* Makes them end at the next packet. */
+void tw_workers_stop(struct tw_workers *workers);
+struct tw_instance *tw_workers_instance(const struct tw_workers *workers);
+/* Waits for the threads to end. */
+void tw_workers_free(struct tw_workers *workers);

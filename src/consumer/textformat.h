@@ -5,7 +5,8 @@
  *
  * The result is what protoc --encode makes of the same text, with one exception: numbers of a
  * packed field are written one by one, which every decoder accepts as well. As there, a field that
- * is not repeated may be given once only, and only one member of a oneof. Extensions and Any are
+ * is not repeated may be given once only, and only one member of a oneof. Stricter than there:
+ * escapes past one byte (\777) and halves of surrogate pairs are refused. Extensions and Any are
  * not supported.
  */
 #pragma once

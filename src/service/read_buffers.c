@@ -108,27 +108,25 @@ static size_t room(const struct tw_writer *w)
 }
 
 /* What the service vouches for. Appended, so that it is the last word of the packet. */
-static size_t write_stamp(struct tw_session *session, const struct tw_packet_out *packet,
+static size_t write_stamp(const struct tw_sequence *seq, const struct tw_packet_out *packet,
                           uint8_t stamp[STAMP_MAX])
 {
     struct tw_writer w = tw_writer_of(stamp, STAMP_MAX);
+    uint32_t dropped = packet->dropped | seq->untold;
 
     tw_put_i64(&w, PACKET_TRUSTED_UID, packet->peer.uid);
-    tw_put_u64(&w, PACKET_SEQUENCE_ID, tw_sequence_id(session, packet->seq));
+    tw_put_u64(&w, PACKET_SEQUENCE_ID, seq->id);
     if (packet->peer.pid > 0)
         tw_put_i64(&w, PACKET_TRUSTED_PID, packet->peer.pid);
-    if (packet->dropped)
-        tw_put_u64(&w, PACKET_DROPPED, packet->dropped);
+    if (dropped)
+        tw_put_u64(&w, PACKET_DROPPED, dropped);
     return tw_writer_size(&w);
 }
 
 /* A packet of a producer: into the reply, or aside when it is too large for what is left of it. */
-static int put_packet(struct tw_service_conn *conn, struct tw_writer *w,
-                      const struct tw_packet_out *packet)
+static int put_packet(struct tw_buf *carry, struct tw_writer *w, const struct tw_packet_out *packet,
+                      struct tw_bytes last)
 {
-    struct tw_buf *carry = &conn->reading.carry;
-    uint8_t stamp[STAMP_MAX];
-    struct tw_bytes last = {.p = stamp, .n = write_stamp(conn->session, packet, stamp)};
     uint8_t *slice;
     int rc = 0;
 
@@ -187,13 +185,37 @@ static bool put_service_packets(struct tw_reading *r, struct tw_writer *w)
     return false;
 }
 
+/* Checks and stamps a packet and puts it into the reply. One that cannot be handed on is told with
+ * the next of its sequence, and so is what was to be told with it. */
+static void hand_on(struct tw_service_conn *conn, struct tw_writer *w,
+                    const struct tw_packet_out *packet)
+{
+    struct tw_sequence *seq = tw_sequence(conn->session, packet->seq);
+    struct tw_buf *carry = &conn->reading.carry;
+    uint8_t stamp[STAMP_MAX];
+    struct tw_bytes last = {.p = stamp};
+
+    if (!seq) {
+        tw_conn_doom(conn, "out of memory for a sequence");
+        return;
+    }
+    last.n = write_stamp(seq, packet, stamp);
+    if (!tw_packet_check(packet->slices, packet->n_slices) && !put_packet(carry, w, packet, last)) {
+        seq->untold = 0;
+        return;
+    }
+    tw_buf_deinit(carry); /* what was put there of a packet that is too large */
+    conn->session->invalid_packets++;
+    seq->untold |= packet->dropped | TW_LOSS_PRESENT;
+}
+
 /* Packets of the buffers until the reply is large enough. True when there may be more. */
 static bool put_buffers(struct tw_service_conn *conn, struct tw_writer *w)
 {
     struct tw_reading *r = &conn->reading;
     struct tw_trace_buffer *tb;
 
-    while ((tb = current_buffer(conn))) {
+    while (!conn->doomed && (tb = current_buffer(conn))) {
         struct tw_packet_out packet;
 
         if (tw_trace_buffer_next_packet(tb, &packet)) {
@@ -201,14 +223,7 @@ static bool put_buffers(struct tw_service_conn *conn, struct tw_writer *w)
             begin_buffer(conn);
             continue;
         }
-        if (tw_packet_check(packet.slices, packet.n_slices)) {
-            conn->session->invalid_packets++;
-            continue;
-        }
-        if (put_packet(conn, w, &packet)) {
-            conn->session->invalid_packets++; /* larger than any packet may be */
-            tw_buf_deinit(&r->carry);
-        }
+        hand_on(conn, w, &packet);
         if (r->carry.n || tw_writer_size(w) >= TW_READ_FRAME_BYTES)
             return true;
     }

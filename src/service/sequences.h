@@ -7,6 +7,12 @@
 /* The service's own packets. */
 enum { TW_SERVICE_SEQUENCE_ID = 1 };
 
-/* The same for the same producer and writer throughout the session; 0 when memory is short. */
-uint32_t tw_sequence_id(struct tw_session *session, struct tw_writer_key key);
+struct tw_sequence {
+    uint32_t key; /* producer and writer */
+    uint32_t id;
+    uint32_t untold; /* enum tw_loss: what is to be told with its next packet */
+};
+
+/* The same for the same producer and writer throughout the session; NULL when memory is short. */
+struct tw_sequence *tw_sequence(struct tw_session *session, struct tw_writer_key key);
 void tw_sequences_free(struct tw_session *session);

@@ -49,12 +49,13 @@ static Tw__TraceStats__WriterStats *writer_stats(struct tw_session *session,
 {
     Tw__TraceStats__WriterStats *out = tw_arena_alloc(arena, sizeof(*out));
     struct tw_writer_histogram *h = tw_arena_alloc(arena, sizeof(*h));
+    const struct tw_sequence *seq = tw_sequence(session, info->seq);
 
-    if (!out || !h)
+    if (!out || !h || !seq)
         return NULL;
     *h = info->histogram;
     tw__trace_stats__writer_stats__init(out);
-    SET(out, sequence_id, tw_sequence_id(session, info->seq));
+    SET(out, sequence_id, seq->id);
     SET(out, buffer, (uint32_t)buffer);
     out->n_chunk_payload_histogram_counts = TW_WRITER_HISTOGRAM_SIZE;
     out->chunk_payload_histogram_counts = h->counts;

@@ -63,7 +63,7 @@ int tw_timer_set(struct tw_timers *timers, struct tw_timer *timer, uint64_t due_
         timers->heap = heap;
         timers->cap = cap;
     }
-    timer->due_ns = due_ns;
+    timer->due_ns = due_ns < timers->earliest_ns ? timers->earliest_ns : due_ns;
     timers->n++;
     sift_up(timers, timers->n - 1, timer);
     return 0;
@@ -91,12 +91,12 @@ uint64_t tw_timers_next(const struct tw_timers *timers)
 
 void tw_timers_run(struct tw_timers *timers, uint64_t now_ns)
 {
-    size_t budget = timers->n; /* no more than were set when we came */
-
-    while (budget-- && timers->n && timers->heap[0]->due_ns <= now_ns) {
+    timers->earliest_ns = now_ns + 1;
+    while (timers->n && timers->heap[0]->due_ns <= now_ns) {
         struct tw_timer *timer = timers->heap[0];
 
         tw_timer_clear(timers, timer);
         timer->fn(timer);
     }
+    timers->earliest_ns = 0;
 }

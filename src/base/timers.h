@@ -21,6 +21,7 @@ struct tw_timer {
 struct tw_timers {
     struct tw_timer **heap;
     size_t n, cap;
+    uint64_t earliest_ns; /* what is set during a run is due no earlier; 0 outside of runs */
 };
 
 void tw_timers_deinit(struct tw_timers *timers);
@@ -34,6 +35,6 @@ static inline bool tw_timer_is_set(const struct tw_timer *timer)
 }
 /* When the next one is due, TW_NEVER if none is set. */
 uint64_t tw_timers_next(const struct tw_timers *timers);
-/* Calls every timer due at now_ns, in order; one that a callback sets for now or before waits for
- * the next call, so the work is bounded. */
+/* Calls every timer due at now_ns, in order. One that a callback sets is due after now_ns, so that
+ * it waits for the next call and the work is bounded. */
 void tw_timers_run(struct tw_timers *timers, uint64_t now_ns);

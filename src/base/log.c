@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { LOG_LINE = 512 }; /* bytes; a longer line is cut so that one write carries it whole */
@@ -24,7 +25,7 @@ void tw_log(enum tw_log_level level, const char *fmt, ...)
 
     if (level > threshold)
         return;
-    len = snprintf(line, sizeof(line), "%s", prefix);
+    memcpy(line, prefix, n);
     va_start(args, fmt);
     len = vsnprintf(line + n, sizeof(line) - n - 1, fmt, args);
     va_end(args);

@@ -142,6 +142,7 @@ void tw_peers_deinit(struct tw_peers *peers)
 {
     struct tw_peer_socket *peer;
 
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
     while ((peer = TAILQ_FIRST(&peers->list)))
         peer_free(peer, NULL);
 }

@@ -52,9 +52,9 @@ bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id)
 
 static int free_buffer_id(const struct tw_service *service, uint16_t *ret_id)
 {
-    for (uint16_t id = 1; id < TW_BUFFER_IDS; id++)
+    for (unsigned id = 1; id < TW_BUFFER_IDS; id++)
         if (!service->buffers[id]) {
-            *ret_id = id;
+            *ret_id = (uint16_t)id;
             return 0;
         }
     return TW_E_LIMIT;

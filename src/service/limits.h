@@ -34,6 +34,11 @@ enum {
     TW_LIFECYCLE_EVENTS_MAX = 64,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,
+    /* Packets looked at for one ReadBuffers reply, and replies built before others get a turn: a
+     * buffer full of packets that are not handed on costs its reader, not everybody. TW-LIM-032,
+     * TW-LIM-033 */
+    TW_READ_PACKETS_PER_REPLY = 4096,
+    TW_READ_REPLIES_PER_TURN = 8,
 };
 
 /* Bytes one decoded request may cost: every byte of the largest frame can become at most one

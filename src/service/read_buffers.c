@@ -215,9 +215,11 @@ static bool put_buffers(struct tw_service_conn *conn, struct tw_writer *w)
     struct tw_reading *r = &conn->reading;
     struct tw_trace_buffer *tb;
 
-    while (!conn->doomed && (tb = current_buffer(conn))) {
+    for (int i = 0; !conn->doomed && (tb = current_buffer(conn)); i++) {
         struct tw_packet_out packet;
 
+        if (i == TW_READ_PACKETS_PER_REPLY)
+            return true;
         if (tw_trace_buffer_next_packet(tb, &packet)) {
             r->buffer_index++;
             begin_buffer(conn);
@@ -264,7 +266,9 @@ void tw_reading_run(struct tw_service_conn *conn)
     struct tw_buf *scratch = &conn->service->scratch;
     struct tw_reading *r = &conn->reading;
 
-    while (r->active && !conn->doomed && tw_tx_queued(&conn->host.tx) < READ_BACKLOG) {
+    for (int i = 0; i < TW_READ_REPLIES_PER_TURN && r->active && !conn->doomed &&
+                    tw_tx_queued(&conn->host.tx) < READ_BACKLOG;
+         i++) {
         struct tw_bytes body;
         struct tw_writer w;
         bool more;

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/consumer/rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+
+static void keep(struct told *told, struct tw_bytes bytes)
+{
+    memset(told->text, 0, sizeof(told->text));
+    told->n = bytes.n;
+    if (bytes.n)
+        memcpy(told->text, bytes.p, tw_min(bytes.n, sizeof(told->text) - 1));
+}
+
+static void maybe_free(struct told *told)
+{
+    struct tw_consumer *consumer = told->free_it;
+
+    told->free_it = NULL;
+    tw_consumer_free(consumer);
+}
+
+void on_done(void *user, int result)
+{
+    struct told *told = user;
+
+    told->times++;
+    told->result = result;
+    maybe_free(told);
+}
+
+void on_reply(void *user, int result, struct tw_bytes body, bool more)
+{
+    struct told *told = user;
+
+    told->times++;
+    told->result = result;
+    told->more = more;
+    keep(told, body);
+    maybe_free(told);
+}
+
+void on_ended(void *user, int result, struct tw_bytes error)
+{
+    on_reply(user, result, error, false);
+}
+
+void on_packet(void *user, struct tw_bytes packet)
+{
+    struct told *told = user;
+
+    told->packets++;
+    keep(told, packet);
+    maybe_free(told);
+}
+
+void host_send_bytes(struct rig *rig, const void *p, size_t n)
+{
+    assert_int_equal(send(rig->host, p, n, MSG_NOSIGNAL), n);
+}
+
+void host_send(struct rig *rig, const struct tw_frame *frame)
+{
+    uint8_t bytes[4096];
+    size_t n;
+
+    assert_int_equal(tw_frame_encode(frame, bytes, sizeof(bytes), &n), 0);
+    host_send_bytes(rig, bytes, n);
+}
+
+/* The next frame that the consumer has sent; false when there is none. */
+bool host_receive(struct rig *rig, struct tw_frame *frame)
+{
+    struct tw_bytes payload;
+
+    while (tw_rx_next(&rig->rx, &payload))
+        if (tw_pump_in(rig->host, &rig->rx))
+            return false;
+    assert_int_equal(tw_frame_decode(payload, frame, NULL), 0);
+    return true;
+}
+
+struct tw_frame host_expect(struct rig *rig, uint32_t method)
+{
+    struct tw_frame frame;
+
+    assert_true(host_receive(rig, &frame));
+    assert_int_equal(frame.kind, TW_FRAME_INVOKE);
+    assert_int_equal(frame.invoke.service_id, 7);
+    assert_int_equal(frame.invoke.method_id, 100 + method);
+    assert_false(frame.invoke.drop_reply);
+    return frame;
+}
+
+void host_reply(struct rig *rig, uint64_t id, bool success, bool more, const char *body, size_t n)
+{
+    struct tw_frame frame = {
+        .kind = TW_FRAME_INVOKE_REPLY,
+        .request_id = id,
+        .invoke_reply = {.success = success,
+                         .has_more = more,
+                         .has_reply = body != NULL,
+                         .reply = {.p = (const uint8_t *)body, .n = n}},
+    };
+
+    host_send(rig, &frame);
+}
+
+/* Numbers its methods from 101 on, so that nobody gets by with guessing. */
+void host_bind_reply(struct rig *rig, uint64_t id, bool success)
+{
+    struct tw_method_info methods[TW_METHOD_MAX];
+    struct tw_frame frame = {
+        .kind = TW_FRAME_BIND_REPLY,
+        .request_id = id,
+        .bind_reply = {.success = success, .service_id = 7, .method = methods},
+    };
+
+    for (uint32_t i = 1; i <= tw_consumer_port.n_methods; i++)
+        methods[frame.bind_reply.n_methods++] = (struct tw_method_info){
+            .id = 100 + i, .name = tw_bytes_of_str(tw_consumer_port.method[i].name)};
+    host_send(rig, &frame);
+}
+
+void host_close(struct rig *rig)
+{
+    tw_fd_close(&rig->host);
+}
+
+struct rig *rig_new(void)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    rig->host = pair[1];
+    assert_int_equal(tw_rx_init(&rig->rx), 0);
+    assert_int_equal(tw_consumer_new(pair[0], on_done, &rig->bound, &rig->consumer), 0);
+    return rig;
+}
+
+void rig_free(struct rig *rig)
+{
+    tw_consumer_free(rig->consumer);
+    host_close(rig);
+    tw_rx_deinit(&rig->rx);
+    free(rig);
+}
+
+struct rig *rig_bound(void)
+{
+    struct rig *rig = rig_new();
+    struct tw_frame frame;
+
+    assert_int_equal(tw_consumer_dispatch(rig->consumer), 0);
+    assert_true(host_receive(rig, &frame));
+    assert_int_equal(frame.kind, TW_FRAME_BIND);
+    assert_memory_equal(frame.bind.service_name.p, "ConsumerPort", frame.bind.service_name.n);
+    host_bind_reply(rig, frame.request_id, true);
+    assert_int_equal(tw_consumer_dispatch(rig->consumer), 0);
+    assert_int_equal(rig->bound.times, 1);
+    assert_int_equal(rig->bound.result, 0);
+    return rig;
+}
+
+void assert_told(const struct told *told, int times, int result)
+{
+    assert_int_equal(told->times, times);
+    assert_int_equal(told->result, result);
+}
+
+/* The connection is over, and stays over. */
+void assert_over(struct rig *rig)
+{
+    assert_int_equal(tw_consumer_dispatch(rig->consumer), TW_E_CLOSED);
+    assert_int_equal(tw_consumer_dispatch(rig->consumer), TW_E_CLOSED);
+    assert_non_null(tw_consumer_why(rig->consumer));
+    assert_int_equal(tw_consumer_flush(rig->consumer, 0, on_done, NULL), TW_E_CLOSED);
+}
+
+int call_nth(struct rig *rig, int which, struct told *told)
+{
+    switch (which) {
+    case 0:
+        return tw_consumer_enable_tracing(rig->consumer, tw_bytes_of_str("c"), -1, on_ended, told);
+    case 1:
+        return tw_consumer_start_tracing(rig->consumer, on_done, told);
+    case 2:
+        return tw_consumer_disable_tracing(rig->consumer, on_done, told);
+    case 3:
+        return tw_consumer_flush(rig->consumer, 1, on_done, told);
+    case 4:
+        return tw_consumer_read_buffers(rig->consumer, on_packet, on_done, told);
+    case 5:
+        return tw_consumer_free_buffers(rig->consumer, on_done, told);
+    case 6:
+        return tw_consumer_query_service_state(rig->consumer, false, on_reply, told);
+    case 7:
+        return tw_consumer_query_capabilities(rig->consumer, on_reply, told);
+    default:
+        return tw_consumer_observe_events(rig->consumer, 2, on_reply, told);
+    }
+}
+
+struct tw_frame any_request(struct rig *rig)
+{
+    struct tw_frame frame;
+
+    assert_true(host_receive(rig, &frame));
+    assert_int_equal(frame.kind, TW_FRAME_INVOKE);
+    return frame;
+}

@@ -12,8 +12,10 @@ target_compile_options(tw_flags INTERFACE
   -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
   -Wformat=2 -Wimplicit-fallthrough -Wdate-time
   -fno-common -fstack-protector-strong -fcf-protection=full)
+# Debian's start files are built without CET. They return as they were called, so the shadow stack
+# may be promised for the whole program; indirect branch tracking may not, only our part has it.
 target_link_options(tw_flags INTERFACE
-  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
+  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,shstk -Wl,-z,ibtplt -Wl,--as-needed)
 
 if(TW_SANITIZE)
   target_compile_options(tw_flags INTERFACE

@@ -127,7 +127,8 @@ def valgrind_one(test):
 
 
 def stage_release():
-    build("release", "-DTW_TESTS=ON")
+    if build("release", "-DTW_TESTS=ON"):
+        ctest("release", "-L", "release")
 
 
 def stage_clang():

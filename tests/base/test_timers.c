@@ -157,8 +157,24 @@ static void a_callback_that_sets_itself_again_does_not_spin(void **state)
     tw_timers_run(&timers, 5);
     assert_int_equal(p.ran, 1);
     assert_true(tw_timer_is_set(&p.timer));
-    tw_timers_run(&timers, 5);
+    tw_timers_run(&timers, 6);
     assert_int_equal(p.ran, 2);
+    tw_timers_deinit(&timers);
+}
+
+static void a_callback_that_sets_itself_in_the_past_starves_nobody(void **state)
+{
+    struct tw_timers timers = {0};
+    struct probe a = probe_of(&timers), b = probe_of(&timers);
+
+    (void)state;
+    a.set = &a;
+    a.set_due = 0;
+    assert_int_equal(tw_timer_set(&timers, &a.timer, 1), 0);
+    assert_int_equal(tw_timer_set(&timers, &b.timer, 2), 0);
+    tw_timers_run(&timers, 3);
+    assert_int_equal(a.ran, 1);
+    assert_int_equal(b.ran, 1);
     tw_timers_deinit(&timers);
 }
 

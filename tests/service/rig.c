@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/service/rig.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/macros.h"
+
+/* Bytes a test may make the rig keep. */
+#define RIG_ARENA_MAX ((size_t)512 * 1024 * 1024)
+/* Rounds of pumping that no exchange needs. */
+enum { RIG_ROUNDS_MAX = 1000000 };
+
+void rig_fail(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
+    abort();
+}
+
+static uint64_t rig_clock(clockid_t id, void *user)
+{
+    const struct rig *rig = user;
+
+    return rig->now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);
+}
+
+void rig_init(struct rig *rig)
+{
+    struct tw_service_options options = {.clock_ns = rig_clock, .user = rig};
+
+    *rig = (struct rig){.now_ns = 1000 * TW_NS_PER_S, .chunk_bytes = SIZE_MAX};
+    rig->arena = TW_ARENA_INIT(RIG_ARENA_MAX);
+    RIG_MUST(!tw_service_new(&rig->service, &options));
+}
+
+void rig_free(struct rig *rig)
+{
+    for (size_t i = 0; i < rig->n_peers; i++) {
+        struct rig_peer *peer = &rig->peers[i];
+
+        rig_disconnect(peer);
+        tw_client_deinit(&peer->client);
+        tw_fd_close(&peer->shm_fd);
+        tw_shm_deinit(&peer->shm);
+        free(peer->replies);
+    }
+    tw_service_free(rig->service);
+    tw_arena_deinit(&rig->arena);
+}
+
+static void on_wake(void *user)
+{
+    struct rig_peer *peer = user;
+
+    peer->woken = true;
+}
+
+struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, int32_t uid)
+{
+    struct rig_peer *peer = &rig->peers[rig->n_peers];
+    const struct tw_port *of[] = {&tw_producer_port, &tw_consumer_port};
+
+    RIG_MUST(rig->n_peers < RIG_PEERS_MAX);
+    *peer = (struct rig_peer){.rig = rig, .cut_after = SIZE_MAX, .shm_fd = -1, .shm = TW_SHM_INIT};
+    peer->who = (struct tw_peer){.uid = uid, .pid = RIG_FIRST_PID + (int32_t)rig->n_peers++};
+    RIG_MUST(!tw_client_init(&peer->client, of[port]));
+    RIG_MUST(!tw_service_connect(rig->service, port, peer->who, on_wake, peer, &peer->conn));
+    return peer;
+}
+
+struct rig_peer *rig_connect(struct rig *rig, enum tw_service_port port)
+{
+    struct rig_peer *peer = rig_connect_silent(rig, port, RIG_UID);
+
+    RIG_MUST(!tw_client_bind(&peer->client));
+    rig_pump(rig);
+    return peer;
+}
+
+static int duplicate(int fd)
+{
+    int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    RIG_MUST(fd < 0 || copy >= 0);
+    return copy;
+}
+
+static void keep_reply(struct rig_peer *peer, const struct tw_client_event_out *event)
+{
+    struct rig_reply *reply;
+    uint8_t *copy;
+
+    if (peer->n_replies == peer->cap_replies) {
+        peer->cap_replies = peer->cap_replies ? 2 * peer->cap_replies : 64;
+        peer->replies = reallocarray(peer->replies, peer->cap_replies, sizeof(*peer->replies));
+        RIG_MUST(peer->replies);
+    }
+    copy = tw_arena_alloc(&peer->rig->arena, event->reply.n + 1);
+    RIG_MUST(copy);
+    if (event->reply.n)
+        memcpy(copy, event->reply.p, event->reply.n);
+    reply = &peer->replies[peer->n_replies++];
+    *reply = (struct rig_reply){
+        .id = event->request_id,
+        .refused = event->kind == TW_CLIENT_REFUSED,
+        .success = event->success,
+        .has_more = event->has_more,
+        .body = {.p = copy, .n = event->reply.n},
+    };
+}
+
+/* SetupTracing brings the memory as it would with a real socket. */
+static void take_memory(struct rig_peer *peer)
+{
+    int fd = tw_rx_take_fd(&peer->client.rx);
+
+    if (fd < 0)
+        return;
+    RIG_MUST(!peer->shm.p);
+    RIG_MUST(!tw_shm_adopt(&peer->shm, &fd, TW_SHM_SEALS_SHRINK));
+}
+
+static void take_events(struct rig_peer *peer)
+{
+    struct tw_client_event_out event;
+
+    while (!tw_client_next(&peer->client, &event)) {
+        take_memory(peer);
+        if (event.kind == TW_CLIENT_REPLY || event.kind == TW_CLIENT_REFUSED)
+            keep_reply(peer, &event);
+    }
+}
+
+void rig_disconnect(struct rig_peer *peer)
+{
+    struct tw_service_conn *conn = peer->conn;
+
+    if (!conn)
+        return;
+    peer->conn = NULL;
+    tw_service_disconnect(conn);
+    tw_client_end(&peer->client, "gone");
+    take_events(peer);
+}
+
+/* From the client to the service. True when something moved. */
+static bool carry_up(struct rig_peer *peer)
+{
+    struct tw_bytes bytes;
+    uint8_t *to;
+    size_t room;
+    int fd;
+
+    if (tw_tx_peek(&peer->client.tx, &bytes, &fd))
+        return false;
+    if (peer->cut_after == 0) {
+        rig_disconnect(peer);
+        return true;
+    }
+    tw_service_space(peer->conn, &to, &room);
+    bytes.n = tw_min(tw_min(bytes.n, room), tw_min(peer->rig->chunk_bytes, peer->cut_after));
+    memcpy(to, bytes.p, bytes.n);
+    fd = duplicate(fd);
+    tw_service_received(peer->conn, bytes.n, &fd, fd >= 0);
+    tw_tx_sent(&peer->client.tx, bytes.n);
+    if (peer->cut_after != SIZE_MAX)
+        peer->cut_after -= bytes.n;
+    return true;
+}
+
+/* From the service to the client. True when something moved. */
+static bool carry_down(struct rig_peer *peer)
+{
+    struct tw_bytes bytes;
+    uint8_t *to;
+    size_t room;
+    int fd;
+
+    if (peer->deaf || tw_service_peek(peer->conn, &bytes, &fd))
+        return false;
+    tw_rx_space(&peer->client.rx, &to, &room);
+    bytes.n = tw_min(tw_min(bytes.n, room), peer->rig->chunk_bytes);
+    memcpy(to, bytes.p, bytes.n);
+    fd = duplicate(fd);
+    tw_rx_filled(&peer->client.rx, bytes.n, &fd, fd >= 0);
+    tw_service_sent(peer->conn, bytes.n);
+    take_events(peer);
+    return true;
+}
+
+static bool pump_peer(struct rig_peer *peer)
+{
+    bool moved = false;
+    int rc;
+
+    if (!peer->conn)
+        return false;
+    rc = tw_service_run(peer->conn);
+    if (rc && rc != TW_MORE) {
+        peer->why = tw_service_why(peer->conn);
+        while (carry_down(peer)) {
+        }
+        rig_disconnect(peer);
+        return true;
+    }
+    while (carry_down(peer))
+        moved = true;
+    if (!rc) /* all that was received is done */
+        moved |= carry_up(peer);
+    return moved || (rc == TW_MORE && !peer->deaf);
+}
+
+void rig_pump(struct rig *rig)
+{
+    bool moved = true;
+
+    for (int round = 0; moved; round++) {
+        RIG_MUST(round < RIG_ROUNDS_MAX);
+        moved = false;
+        for (size_t i = 0; i < rig->n_peers; i++)
+            moved |= pump_peer(&rig->peers[i]);
+    }
+}
+
+void rig_advance(struct rig *rig, uint64_t ms)
+{
+    uint64_t until = rig->now_ns + ms * TW_NS_PER_MS;
+
+    do {
+        uint64_t due = tw_service_next_tick_ns(rig->service);
+
+        if (due > rig->now_ns)
+            rig->now_ns = due < until ? due : until;
+        tw_service_tick(rig->service);
+        rig_pump(rig);
+    } while (rig->now_ns < until);
+}
+
+uint64_t rig_send_raw(struct rig_peer *peer, uint32_t method, struct tw_bytes args, bool drop_reply,
+                      int fd)
+{
+    uint64_t id = 0;
+    int rc = tw_client_call(&peer->client, method, args, drop_reply, fd, NULL, &id);
+
+    RIG_MUST(!rc || rc == TW_E_CLOSED || rc == TW_E_INVALID);
+    if (rc)
+        tw_fd_close(&fd);
+    return id;
+}
+
+uint64_t rig_send(struct rig_peer *peer, uint32_t method, const ProtobufCMessage *req)
+{
+    struct tw_buf buf = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+    uint64_t id;
+
+    if (req)
+        RIG_MUST(!tw_pbc_pack(req, &buf));
+    id = rig_send_raw(peer, method, tw_buf_bytes(&buf), false, -1);
+    tw_buf_deinit(&buf);
+    return id;
+}
+
+const struct rig_reply *rig_last(const struct rig_peer *peer, uint64_t id)
+{
+    for (size_t i = peer->n_replies; i-- > 0;)
+        if (peer->replies[i].id == id)
+            return &peer->replies[i];
+    return NULL;
+}
+
+size_t rig_count(const struct rig_peer *peer, uint64_t id)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < peer->n_replies; i++)
+        n += peer->replies[i].id == id;
+    return n;
+}
+
+const struct rig_reply *rig_call(struct rig_peer *peer, uint32_t method,
+                                 const ProtobufCMessage *req)
+{
+    uint64_t id = rig_send(peer, method, req);
+
+    rig_pump(peer->rig);
+    return rig_last(peer, id);
+}
+
+void *rig_decode(struct rig_peer *peer, const struct rig_reply *reply,
+                 const ProtobufCMessageDescriptor *d)
+{
+    ProtobufCMessage *msg;
+
+    if (!reply || !reply->success)
+        return NULL;
+    RIG_MUST(!tw_pbc_unpack(d, &peer->rig->arena, reply->body, &msg));
+    return msg;
+}

@@ -11,14 +11,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-#ifdef TW_HAVE_SERVE
     {"serve", tw_cmd_serve, "the tracing service, in the foreground"},
-#endif
     {"record", tw_cmd_record, "a consumer: traces and writes a trace file"},
-#ifdef TW_HAVE_PRODUCE
     {"produce", tw_cmd_produce, "a producer for tests and demos"},
-#endif
     {"decode", tw_cmd_decode, "prints a recorded stream as readable text"},
+    {"demo", tw_cmd_demo, "service, producer and consumer together for two seconds"},
 };
 
 static int print_help(void)

@@ -200,7 +200,7 @@ struct tw_service {
     struct tw_arena arena;                          /* the request being handled */
     struct tw_buf scratch;                          /* the reply being built */
 
-    uint32_t last_producer_id;
+    uint32_t last_producer_id, last_buffer_id;
     uint64_t last_session_id, last_instance_id, last_flush_id;
     uint64_t producers_seen, data_sources_seen;
     uint64_t chunks_discarded, patches_discarded;

@@ -87,7 +87,7 @@ static void join(struct tw_session *session, struct tw_data_source *source,
     if (buffer_id == 0 || setup_shm(session, producer) ||
         new_instance(session, source, wanted, buffer_id, &instance))
         return;
-    tw_producer_allow(producer, buffer_id, true);
+    tw_producer_allow(producer, buffer_id);
     tw_producer_send_setup(producer, instance);
     if (session->state == TW_SESSION_STARTED)
         start(instance);

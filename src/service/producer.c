@@ -155,14 +155,18 @@ bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_i
            (producer->may_write[buffer_id / 64] >> (buffer_id % 64) & 1);
 }
 
-void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id, bool allowed)
+void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id)
 {
-    uint64_t bit = UINT64_C(1) << (buffer_id % 64);
+    producer->may_write[buffer_id / 64] |= UINT64_C(1) << (buffer_id % 64);
+}
 
-    if (allowed)
-        producer->may_write[buffer_id / 64] |= bit;
-    else
-        producer->may_write[buffer_id / 64] &= ~bit;
+void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        producer->may_write[buffer_ids[i] / 64] &= ~(UINT64_C(1) << (buffer_ids[i] % 64));
+    for (size_t i = 0; i < producer->n_writers; i++)
+        if (!tw_producer_may_write(producer, producer->writer_buffer[i]))
+            producer->writer_buffer[i] = 0;
 }
 
 int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id, uint16_t buffer_id)

@@ -34,7 +34,9 @@ static inline bool tw_producer_listens(const struct tw_producer *producer)
 }
 
 bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id);
-void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id, bool allowed);
+void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id);
+/* These buffers go, and with them what binds writers to them. */
+void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids, size_t n);
 
 /* Binds a writer to a buffer, 0 unbinds it. TW_E_INVALID for an id that cannot be, -ENOMEM. */
 TW_MUST_USE int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id,

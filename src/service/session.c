@@ -50,13 +50,17 @@ bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id)
     return false;
 }
 
-static int free_buffer_id(const struct tw_service *service, uint16_t *ret_id)
+/* Ids are not used again soon: what a producer still sends for a buffer that has gone must not end
+ * up in that of another session. */
+static int free_buffer_id(struct tw_service *service, uint16_t *ret_id)
 {
-    for (unsigned id = 1; id < TW_BUFFER_IDS; id++)
-        if (!service->buffers[id]) {
-            *ret_id = (uint16_t)id;
-            return 0;
-        }
+    for (unsigned i = 1; i < TW_BUFFER_IDS; i++) {
+        service->last_buffer_id = service->last_buffer_id % (TW_BUFFER_IDS - 1) + 1;
+        if (service->buffers[service->last_buffer_id])
+            continue;
+        *ret_id = (uint16_t)service->last_buffer_id;
+        return 0;
+    }
     return TW_E_LIMIT;
 }
 
@@ -86,11 +90,11 @@ static void free_buffers(struct tw_session *session)
     struct tw_service *service = session->service;
     struct tw_producer *producer;
 
+    TAILQ_FOREACH(producer, &service->producers, next)
+    tw_producer_forbid(producer, session->buffer_ids, session->n_buffers);
     for (size_t i = 0; i < session->n_buffers; i++) {
         uint16_t id = session->buffer_ids[i];
 
-        TAILQ_FOREACH(producer, &service->producers, next)
-        tw_producer_allow(producer, id, false);
         tw_trace_buffer_free(service->buffers[id]);
         service->buffers[id] = NULL;
     }

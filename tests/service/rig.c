@@ -197,6 +197,7 @@ static bool pump_peer(struct rig_peer *peer)
     bool moved = false;
     int rc;
 
+    peer->woken = false;
     if (!peer->conn)
         return false;
     rc = tw_service_run(peer->conn);
@@ -223,6 +224,8 @@ void rig_pump(struct rig *rig)
         moved = false;
         for (size_t i = 0; i < rig->n_peers; i++)
             moved |= pump_peer(&rig->peers[i]);
+        for (size_t i = 0; i < rig->n_peers; i++)
+            moved |= rig->peers[i].woken;
     }
 }
 

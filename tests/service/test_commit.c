@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CommitData, writers and their buffers, and what is scraped of shared memory. */
+#include <string.h>
+
+#include "tests/harness.h"
+#include "tests/service/rig.h"
+
+/* A producer with one data source in a running session. */
+struct scene {
+    struct rig rig;
+    struct rig_peer *producer, *consumer;
+    uint16_t buffer;
+};
+
+static void begin(struct scene *s)
+{
+    rig_init(&s->rig);
+    s->producer = rig_producer(&s->rig, "p");
+    rig_register(s->producer, "source");
+    s->consumer = rig_consumer(&s->rig);
+    rig_enable(s->consumer, rig_config(&s->rig, "source"));
+    s->buffer = rig_buffer(s->producer);
+}
+
+static const struct rig_reply *bind_writer(struct rig_peer *producer, uint32_t writer,
+                                           uint32_t buffer)
+{
+    Tw__RegisterTraceWriterRequest req = TW__REGISTER_TRACE_WRITER_REQUEST__INIT;
+
+    req.has_trace_writer_id = req.has_target_buffer = true;
+    req.trace_writer_id = writer;
+    req.target_buffer = buffer;
+    return rig_call(producer, TW_PRODUCER_REGISTER_TRACE_WRITER, &req.base);
+}
+
+static Tw__TraceStats *stats_of(struct rig_peer *consumer)
+{
+    Tw__GetTraceStatsResponse *response =
+        rig_decode(consumer, rig_call(consumer, TW_CONSUMER_GET_TRACE_STATS, NULL),
+                   &tw__get_trace_stats_response__descriptor);
+
+    assert_non_null(response);
+    return response->trace_stats;
+}
+
+static void disable(struct scene *s)
+{
+    assert_true(rig_call(s->consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
+}
+
+static void a_packet_comes_out_with_the_stamp_of_its_producer(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    Tw__TracePacket *packet;
+
+    (void)state;
+    begin(&s);
+    rig_emit(s.producer, 0, s.buffer, "hello");
+    trace = rig_read(s.consumer);
+    assert_true(trace.whole);
+    assert_int_equal(rig_find(&trace, "hello", &packet), 1);
+    assert_int_equal(packet->trusted_uid, s.producer->who.uid);
+    assert_int_equal(packet->trusted_pid, s.producer->who.pid);
+    assert_true(packet->trusted_packet_sequence_id > 1);
+    assert_true(packet->has_previous_packet_dropped); /* the first of its sequence */
+    rig_free(&s.rig);
+}
+
+static void writers_have_sequences_of_their_own(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    Tw__TracePacket *packets[3];
+    struct rig_peer *other;
+
+    (void)state;
+    begin(&s);
+    other = rig_producer(&s.rig, "q");
+    rig_register(other, "source");
+    rig_emit(s.producer, 0, s.buffer, "one");
+    rig_emit(other, 0, s.buffer, "two");
+    rig_write(s.producer, &(struct rig_chunk){.page = 1, .writer_id = 2},
+              &(struct tw_bytes){rig_packet(&s.rig, "three").p, rig_packet(&s.rig, "three").n}, 1);
+    rig_commit(s.producer, 1, s.buffer);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "one", &packets[0]), 1);
+    assert_int_equal(rig_find(&trace, "two", &packets[1]), 1);
+    assert_int_equal(rig_find(&trace, "three", &packets[2]), 1);
+    assert_int_equal(packets[1]->trusted_pid, other->who.pid);
+    for (int i = 0; i < 3; i++)
+        assert_int_not_equal(packets[i]->trusted_packet_sequence_id,
+                             packets[(i + 1) % 3]->trusted_packet_sequence_id);
+    rig_free(&s.rig);
+}
+
+/* Field numbers only the service writes: trusted_uid, sequence id, config, stats, sync marker,
+ * system info, trigger, compressed packets, machine id, service event, trusted_pid, uuid. */
+static void forged_packets_are_dropped_and_counted(void **state)
+{
+    static const struct tw_bytes forged[] = {
+        {(const uint8_t *)"\x18\x00", 2},         {(const uint8_t *)"\x50\x01", 2},
+        {(const uint8_t *)"\x98\x80\x00\x05", 4}, /* 3 again, with a padded tag */
+        {(const uint8_t *)"\x1a\x00", 2},         /* and with another wire type */
+        {(const uint8_t *)"\x8a\x02\x00", 3},     {(const uint8_t *)"\x9a\x02\x00", 3},
+        {(const uint8_t *)"\xa2\x02\x00", 3},     {(const uint8_t *)"\xaa\x04\x00", 3},
+        {(const uint8_t *)"\xf8\x04\x01", 3},     {(const uint8_t *)"\x08", 1}, /* cut short */
+    };
+    enum { N = sizeof(forged) / sizeof(forged[0]) };
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes all[N + 1];
+
+    (void)state;
+    begin(&s);
+    memcpy(all, forged, sizeof(forged));
+    all[N] = rig_packet(&s.rig, "honest");
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, all, N + 1);
+    rig_commit(s.producer, 0, s.buffer);
+    disable(&s);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "honest", NULL), 1);
+    for (size_t i = 0; i < trace.n; i++)
+        if (trace.decoded[i]->trusted_packet_sequence_id != 1)
+            assert_int_equal(trace.decoded[i]->data_case, TW__TRACE_PACKET__DATA_FOR_TESTING);
+    assert_int_equal(stats_of(s.consumer)->invalid_packets, N);
+    rig_free(&s.rig);
+}
+
+static void a_buffer_of_another_session_is_out_of_reach(void **state)
+{
+    struct scene s;
+    struct rig_peer *stranger, *other;
+    struct rig_trace trace;
+
+    (void)state;
+    begin(&s);
+    other = rig_consumer(&s.rig);
+    rig_enable(other, rig_config(&s.rig, "elsewhere"));
+    stranger = rig_producer(&s.rig, "stranger");
+    rig_register(stranger, "elsewhere");
+    assert_int_not_equal(rig_buffer(stranger), s.buffer);
+    rig_emit(stranger, 0, s.buffer, "injected");
+    rig_emit(stranger, 1, 0, "nowhere");
+    rig_emit(stranger, 2, UINT16_MAX, "nowhere");
+    rig_emit(stranger, 3, UINT32_MAX, "nowhere");
+    rig_emit(stranger, 4, (uint32_t)rig_buffer(stranger) + 65536, "wrapped");
+    disable(&s);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "injected", NULL), 0);
+    assert_int_equal(stats_of(s.consumer)->chunks_discarded, 5);
+    trace = rig_read(other);
+    assert_int_equal(rig_find(&trace, "wrapped", NULL), 0);
+    rig_free(&s.rig);
+}
+
+static void a_writer_keeps_to_the_buffer_it_is_bound_to(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct rig_peer *other;
+    uint16_t second;
+
+    (void)state;
+    begin(&s);
+    other = rig_consumer(&s.rig);
+    rig_enable(other, rig_config(&s.rig, "source"));
+    second = rig_buffer(s.producer);
+    assert_true(bind_writer(s.producer, 1, s.buffer)->success);
+    rig_emit(s.producer, 0, second, "astray");
+    assert_true(bind_writer(s.producer, 1, 60000)->success); /* changes nothing */
+    rig_emit(s.producer, 1, second, "astray");
+    rig_emit(s.producer, 2, s.buffer, "home");
+    trace = rig_read(other);
+    assert_int_equal(rig_find(&trace, "astray", NULL), 0);
+    disable(&s);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "home", NULL), 1);
+    rig_free(&s.rig);
+}
+
+static void chunks_that_are_not_there_change_nothing(void **state)
+{
+    static const uint32_t pages[] = {0, 15, 16, UINT32_MAX};
+    struct scene s;
+
+    (void)state;
+    begin(&s);
+    for (size_t i = 0; i < 4; i++)
+        rig_commit(s.producer, pages[i], s.buffer);
+    assert_int_equal(stats_of(s.consumer)->chunks_discarded, 4);
+    rig_emit(s.producer, 0, s.buffer, "still works");
+    assert_non_null(s.producer->conn);
+    rig_free(&s.rig);
+}
+
+static void committing_before_there_is_memory_changes_nothing(void **state)
+{
+    struct rig rig;
+    struct rig_peer *producer;
+
+    (void)state;
+    rig_init(&rig);
+    producer = rig_producer(&rig, "p");
+    rig_commit(producer, 0, 1);
+    assert_non_null(producer->conn);
+    rig_free(&rig);
+}
+
+static void a_chunk_is_free_again_after_its_commit(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+
+    (void)state;
+    begin(&s);
+    for (uint32_t i = 0; i < 10; i++) /* the same page every time */
+        rig_emit(s.producer, i, s.buffer, "again");
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "again", NULL), 10);
+    rig_free(&s.rig);
+}
+
+static void send_patch(struct scene *s, uint32_t chunk_id, uint32_t offset, struct tw_bytes data,
+                       bool more)
+{
+    Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
+    Tw__CommitDataRequest__ChunkToPatch chunk = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__INIT;
+    Tw__CommitDataRequest__ChunkToPatch__Patch patch =
+        TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__PATCH__INIT;
+    Tw__CommitDataRequest__ChunkToPatch *chunks[] = {&chunk};
+    Tw__CommitDataRequest__ChunkToPatch__Patch *patches[] = {&patch};
+    uint8_t copy[16];
+
+    memcpy(copy, data.p, data.n);
+    patch.has_offset = patch.has_data = true;
+    patch.offset = offset;
+    patch.data = (ProtobufCBinaryData){.len = data.n, .data = copy};
+    chunk.has_target_buffer = chunk.has_writer_id = chunk.has_chunk_id = true;
+    chunk.target_buffer = s->buffer;
+    chunk.writer_id = 1;
+    chunk.chunk_id = chunk_id;
+    chunk.n_patches = 1;
+    chunk.patches = patches;
+    chunk.has_has_more_patches = true;
+    chunk.has_more_patches = more;
+    req.n_chunks_to_patch = 1;
+    req.chunks_to_patch = chunks;
+    rig_call(s->producer, TW_PRODUCER_COMMIT_DATA, &req.base);
+}
+
+static void a_patched_packet_waits_for_its_patch(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes packet;
+    uint8_t holed[64];
+
+    (void)state;
+    begin(&s);
+    packet = rig_packet(&s.rig, "abcdefgh");
+    assert_true(packet.n < sizeof(holed));
+    memcpy(holed, packet.p, packet.n);
+    memset(holed + packet.n - 8, 0, 4); /* its text is not there yet */
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
+              &(struct tw_bytes){holed, packet.n}, 1);
+    rig_commit(s.producer, 0, s.buffer);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "abcdefgh", NULL), 0);
+    send_patch(&s, 0, (uint32_t)packet.n - 4, (struct tw_bytes){(const uint8_t *)"abcd", 4}, false);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "abcdefgh", NULL), 1);
+    rig_free(&s.rig);
+}
+
+static void patches_out_of_bounds_are_not_applied(void **state)
+{
+    struct scene s;
+    const Tw__TraceStats *stats;
+    struct tw_bytes data = {(const uint8_t *)"abcdef", 4};
+
+    (void)state;
+    begin(&s);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
+              &(struct tw_bytes){rig_packet(&s.rig, "text").p, 4}, 1);
+    rig_commit(s.producer, 0, s.buffer);
+    for (uint32_t offset = 5; offset < 12; offset++)
+        send_patch(&s, 0, offset, data, false);
+    for (uint32_t below = 0; below < 5; below++)
+        send_patch(&s, 0, UINT32_MAX - below, data, false);
+    send_patch(&s, 77, 0, data, false); /* no such chunk */
+    stats = stats_of(s.consumer);
+    assert_int_equal(stats->buffer_stats[0]->patches_succeeded, 0);
+    assert_int_equal(stats->buffer_stats[0]->patches_failed, 13);
+    data.n = 3; /* no patch has any other size than four */
+    send_patch(&s, 0, 0, data, false);
+    data.n = 5;
+    send_patch(&s, 0, 0, data, false);
+    assert_int_equal(stats_of(s.consumer)->patches_discarded, 2);
+    assert_non_null(s.producer->conn);
+    rig_free(&s.rig);
+}
+
+static void an_unfinished_chunk_is_scraped_at_the_end(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes packets[2];
+
+    (void)state;
+    begin(&s);
+    packets[0] = rig_packet(&s.rig, "finished");
+    packets[1] = rig_packet(&s.rig, "unfinished");
+    bind_writer(s.producer, 1, s.buffer);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .leave_open = true}, packets, 2);
+    rig_write(s.producer, &(struct rig_chunk){.page = 1, .writer_id = 2, .leave_open = true},
+              packets, 2); /* of a writer that nobody has bound */
+    disable(&s);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "finished", NULL), 1);
+    assert_int_equal(rig_find(&trace, "unfinished", NULL), 0);
+    rig_free(&s.rig);
+}
+
+static void a_scraped_chunk_that_is_committed_later_comes_once(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes packets[2];
+
+    (void)state;
+    begin(&s);
+    packets[0] = rig_packet(&s.rig, "first");
+    packets[1] = rig_packet(&s.rig, "second");
+    bind_writer(s.producer, 1, s.buffer);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, packets, 2);
+    rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
+    rig_advance(&s.rig, 6000); /* the producer does not answer: scraped at the time-out */
+    rig_commit(s.producer, 0, s.buffer);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "first", NULL), 1);
+    assert_int_equal(rig_find(&trace, "second", NULL), 1);
+    rig_free(&s.rig);
+}
+
+static void a_producer_that_leaves_is_scraped(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes packet;
+
+    (void)state;
+    begin(&s);
+    packet = rig_packet(&s.rig, "last words");
+    bind_writer(s.producer, 1, s.buffer);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, &packet, 1);
+    rig_disconnect(s.producer);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "last words", NULL), 1);
+    rig_free(&s.rig);
+}
+
+static void a_binding_ends_with_its_buffer(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    struct tw_bytes packet;
+    uint16_t first;
+
+    (void)state;
+    begin(&s);
+    first = s.buffer;
+    packet = rig_packet(&s.rig, "of the first session");
+    bind_writer(s.producer, 1, first);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, &packet, 1);
+    rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
+    for (int i = 0; i < 1920; i++) { /* until the id comes round again */
+        rig_enable(s.consumer, rig_config(&s.rig, i < 1919 ? "nothing" : "source"));
+        if (i < 1919)
+            rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
+    }
+    assert_int_equal(rig_buffer(s.producer), first);
+    disable(&s);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "of the first session", NULL), 0);
+    rig_free(&s.rig);
+}
+
+static void buffer_ids_are_not_used_again_soon(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+
+    (void)state;
+    begin(&s);
+    rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
+    rig_enable(s.consumer, rig_config(&s.rig, "source"));
+    rig_emit(s.producer, 0, s.buffer, "for the old session");
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "for the old session", NULL), 0);
+    rig_free(&s.rig);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        tw_unit_test(a_packet_comes_out_with_the_stamp_of_its_producer),
+        tw_unit_test(writers_have_sequences_of_their_own),
+        tw_unit_test(forged_packets_are_dropped_and_counted),
+        tw_unit_test(a_buffer_of_another_session_is_out_of_reach),
+        tw_unit_test(a_writer_keeps_to_the_buffer_it_is_bound_to),
+        tw_unit_test(chunks_that_are_not_there_change_nothing),
+        tw_unit_test(committing_before_there_is_memory_changes_nothing),
+        tw_unit_test(a_chunk_is_free_again_after_its_commit),
+        tw_unit_test(a_patched_packet_waits_for_its_patch),
+        tw_unit_test(patches_out_of_bounds_are_not_applied),
+        tw_unit_test(an_unfinished_chunk_is_scraped_at_the_end),
+        tw_unit_test(a_scraped_chunk_that_is_committed_later_comes_once),
+        tw_unit_test(a_producer_that_leaves_is_scraped),
+        tw_unit_test(a_binding_ends_with_its_buffer),
+        tw_unit_test(buffer_ids_are_not_used_again_soon),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -158,7 +158,8 @@ int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
         r = TW_E_CLOSED;
     } else if (!reg->id) {
         r = TW_E_LIMIT;
-    } else {
+    } else if ((r = tw_commits_reserve(&arbiter->commits, arbiter->n_writers + 1)) == 0) {
+        arbiter->n_writers++;
         arbiter->ids[reg->id / 8] |= (uint8_t)(1u << reg->id % 8);
         arbiter->last_id = reg->id;
         reg->next_new = arbiter->regs_new;
@@ -346,11 +347,10 @@ size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, si
 
 size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max)
 {
-    size_t n = 0;
+    size_t n;
 
     pthread_mutex_lock(&arbiter->lock);
-    if (arbiter->commits.moves.n == 0) /* a chunk goes before its patches */
-        n = tw_commits_take_patches(&arbiter->commits, out, max);
+    n = tw_commits_take_patches(&arbiter->commits, out, max);
     pthread_mutex_unlock(&arbiter->lock);
     return n;
 }

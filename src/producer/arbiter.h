@@ -50,7 +50,8 @@ struct tw_arbiter {
     struct tw_instance *stopped; /* instances whose writers are done, each a reference */
     uint8_t *ids;                /* bitmap of writer ids in use */
     uint16_t last_id;
-    uint64_t broken; /* chunks that the service took from under a writer */
+    size_t n_writers; /* ids in use */
+    uint64_t broken;  /* chunks that the service took from under a writer */
 };
 
 struct tw_arbiter_config {
@@ -89,7 +90,8 @@ void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *in
 
 /* ---- for the endpoint ---- */
 
-/* Takes what waits: chunks are completed. Each returns how many. */
+/* Takes what waits: chunks are completed. Each returns how many. To be called in turns, for patches
+ * wait only for the moves in front of them. */
 size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, size_t max);
 size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max);
 /* One writer to be registered, or NULL; stays the arbiter's. */

@@ -11,13 +11,26 @@ int tw_commits_init(struct tw_commits *commits, size_t n_chunks)
 {
     *commits = (struct tw_commits){
         .moves = {.ring = calloc(n_chunks, sizeof(struct tw_move)), .cap = n_chunks},
-        .patches = {.ring = calloc(n_chunks * TW_NEST_MAX, sizeof(struct tw_patch)),
-                    .cap = n_chunks * TW_NEST_MAX},
     };
-    if (commits->moves.ring && commits->patches.ring)
+    return commits->moves.ring ? 0 : -ENOMEM;
+}
+
+int tw_commits_reserve(struct tw_commits *commits, size_t n_writers)
+{
+    struct tw_patch_queue *q = &commits->patches, bigger = {0};
+    size_t need = (commits->moves.cap + n_writers) * TW_NEST_MAX;
+
+    if (need <= q->cap)
         return 0;
-    tw_commits_deinit(commits);
-    return -ENOMEM;
+    bigger.cap = tw_max(need, q->cap * 2);
+    bigger.ring = calloc(bigger.cap, sizeof(*bigger.ring));
+    if (!bigger.ring)
+        return -ENOMEM;
+    for (; bigger.n < q->n; bigger.n++)
+        bigger.ring[bigger.n] = q->ring[(q->head + bigger.n) % q->cap];
+    free(q->ring);
+    *q = bigger;
+    return 0;
 }
 
 void tw_commits_deinit(struct tw_commits *commits)
@@ -43,7 +56,8 @@ int tw_commits_add_patch(struct tw_commits *commits, const struct tw_patch *patc
 
     if (q->n == q->cap)
         return TW_E_LIMIT;
-    q->ring[(q->head + q->n++) % q->cap] = *patch;
+    q->ring[(q->head + q->n) % q->cap] = *patch;
+    q->ring[(q->head + q->n++) % q->cap].after = commits->moves.taken + commits->moves.n;
     return 0;
 }
 
@@ -72,19 +86,20 @@ size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, si
         q->head = (q->head + 1) % q->cap;
     }
     q->n -= n;
+    q->taken += n;
     return n;
 }
 
 size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_patch *out, size_t max)
 {
     struct tw_patch_queue *q = &commits->patches;
-    size_t n = tw_min(q->n, max);
+    size_t n = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        out[i] = q->ring[q->head];
+    while (n < max && q->n > 0 && q->ring[q->head].after <= commits->moves.taken) {
+        out[n++] = q->ring[q->head];
         q->head = (q->head + 1) % q->cap;
+        q->n--;
     }
-    q->n -= n;
     return n;
 }
 

@@ -20,6 +20,7 @@ struct tw_patch {
     uint16_t writer_id;
     uint16_t offset; /* bytes from the begin of the payload */
     bool has_more;   /* the chunk waits for further patches */
+    uint64_t after;  /* set by the queue: how many moves have to go first */
     uint8_t bytes[TW_WIRE_SIZE_BYTES];
 };
 
@@ -32,6 +33,7 @@ enum { TW_COMMIT_ENTRIES_MAX = 512 };
 struct tw_move_queue {
     struct tw_move *ring;
     size_t head, n, cap;
+    uint64_t taken; /* since the beginning */
 };
 
 struct tw_patch_queue {
@@ -45,8 +47,12 @@ struct tw_commits {
 };
 
 /* Room for one move a chunk, which is all there can be unless the service frees chunks that it was
- * never told of, and for as many patches as chunks can be waiting for. -ENOMEM. */
+ * never told of. -ENOMEM. */
 TW_MUST_USE int tw_commits_init(struct tw_commits *commits, size_t n_chunks);
+/* Room for the patches that so many writers can have waiting: what is nested in the chunks they
+ * hand over before the next time that patches are taken, and what is open all the while. -ENOMEM.
+ */
+TW_MUST_USE int tw_commits_reserve(struct tw_commits *commits, size_t n_writers);
 void tw_commits_deinit(struct tw_commits *commits);
 
 /* TW_E_LIMIT when the queue is full. */
@@ -55,7 +61,7 @@ TW_MUST_USE int tw_commits_add_patch(struct tw_commits *commits, const struct tw
 /* The move of this chunk that is still open, NULL if there is none. Valid until the next change. */
 struct tw_move *tw_commits_find_open(const struct tw_commits *commits, uint16_t writer_id,
                                      uint32_t chunk_id);
-/* Takes the oldest ones, up to max; returns how many. */
+/* Takes the oldest ones, up to max; returns how many. A patch comes out only after its chunk. */
 size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, size_t max);
 size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_patch *out, size_t max);
 

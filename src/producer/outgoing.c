@@ -93,32 +93,42 @@ static void send_commit(struct tw_producer *p, const struct tw_writer *w)
     p->stats.commits++;
 }
 
-static void send_moves(struct tw_producer *p)
+static bool send_moves(struct tw_producer *p)
 {
     struct tw_move moves[TW_COMMIT_ENTRIES_MAX];
     uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
-    size_t n;
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    size_t n = tw_arbiter_take_moves(p->arbiter, moves, TW_COMMIT_ENTRIES_MAX);
 
-    while (has_room(p) && (n = tw_arbiter_take_moves(p->arbiter, moves, TW_COMMIT_ENTRIES_MAX))) {
-        struct tw_writer w = tw_writer_of(buf, sizeof(buf));
-
-        tw_commits_put_moves(&w, moves, n);
-        send_commit(p, &w);
-    }
+    if (n == 0)
+        return false;
+    tw_commits_put_moves(&w, moves, n);
+    send_commit(p, &w);
+    return true;
 }
 
-static void send_patches(struct tw_producer *p)
+static bool send_patches(struct tw_producer *p)
 {
     struct tw_patch patches[TW_COMMIT_ENTRIES_MAX];
     uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
-    size_t n;
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    size_t n = tw_arbiter_take_patches(p->arbiter, patches, TW_COMMIT_ENTRIES_MAX);
 
-    while (has_room(p) &&
-           (n = tw_arbiter_take_patches(p->arbiter, patches, TW_COMMIT_ENTRIES_MAX))) {
-        struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    if (n == 0)
+        return false;
+    tw_commits_put_patches(&w, patches, n);
+    send_commit(p, &w);
+    return true;
+}
 
-        tw_commits_put_patches(&w, patches, n);
-        send_commit(p, &w);
+/* Moves and patches in turns, so that neither waits for writers that never pause. */
+static void send_commits(struct tw_producer *p)
+{
+    bool any = true;
+
+    while (any && has_room(p)) {
+        any = send_moves(p);
+        any = send_patches(p) || any;
     }
 }
 
@@ -162,8 +172,7 @@ void tw_endpoint_send_waiting(struct tw_producer *p)
     if (p->arbiter) {
         (void)tw_arbiter_wake(p->arbiter, true);
         send_new_writers(p);
-        send_moves(p);
-        send_patches(p);
+        send_commits(p);
     }
     send_flush_done(p);
     if (p->arbiter) {

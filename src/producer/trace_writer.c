@@ -43,16 +43,19 @@ int tw_writer_new(struct tw_trace_writer **ret_writer, struct tw_instance *insta
 
 /* ---- chunks ---- */
 
-static int acquire(struct tw_trace_writer *w, uint8_t flags, struct tw_smb_chunk *ret_chunk)
+static bool may_wait(const struct tw_trace_writer *w)
+{
+    return w->policy == TW_EXHAUSTED_STALL ||
+           (w->policy == TW_EXHAUSTED_STALL_THEN_DROP && !w->gave_up);
+}
+
+static int acquire(struct tw_trace_writer *w, uint8_t flags, bool wait,
+                   struct tw_smb_chunk *ret_chunk)
 {
     struct tw_chunk_header header = {
         .chunk_id = w->next_chunk_id, .writer_id = w->reg->id, .n_packets = 1, .flags = flags};
-    bool wait = w->policy == TW_EXHAUSTED_STALL ||
-                (w->policy == TW_EXHAUSTED_STALL_THEN_DROP && !w->gave_up);
-    int r = tw_arbiter_acquire(w->arbiter, &header, wait ? TW_STALL_MAX_MS : 0, ret_chunk);
 
-    w->gave_up = r != 0;
-    return r;
+    return tw_arbiter_acquire(w->arbiter, &header, wait ? TW_STALL_MAX_MS : 0, ret_chunk);
 }
 
 static void use_chunk(struct tw_trace_writer *w, const struct tw_smb_chunk *chunk, uint8_t flags)
@@ -63,7 +66,9 @@ static void use_chunk(struct tw_trace_writer *w, const struct tw_smb_chunk *chun
     w->n_packets = 0;
     w->next_chunk_id++;
     w->p = chunk->payload;
-    w->end = chunk->payload + chunk->payload_size;
+    /* Room is left for the mark of a loss, which has to fit even behind a packet that fills the
+     * chunk: there may be no other place to tell of it. */
+    w->end = chunk->payload + chunk->payload_size - TW_WIRE_SIZE_BYTES;
 }
 
 static void return_chunk(struct tw_trace_writer *w)
@@ -149,11 +154,14 @@ static void lose(struct tw_trace_writer *w, int why)
     w->tell_loss = true;
 }
 
-/* The open packet cannot be finished: its fragment tells the reader to throw all of it away. */
+/* The open packet cannot be finished: its fragment tells the reader to throw all of it away. If
+ * that is handed over already, the reader finds out when the next chunk does not go on with it. */
 static void give_up(struct tw_trace_writer *w, int why)
 {
-    tw_write_padded_size(w->fragment_size, TW_PACKET_SIZE_DROP);
-    w->n_packets++;
+    if (w->has_chunk) {
+        tw_write_padded_size(w->fragment_size, TW_PACKET_SIZE_DROP);
+        w->n_packets++;
+    }
     /* Sizes in this chunk do not matter any more; those in earlier ones would keep the reader
      * waiting for ever. */
     while (w->depth > 0) {
@@ -166,15 +174,13 @@ static void give_up(struct tw_trace_writer *w, int why)
     lose(w, why);
 }
 
-/* No chunk for a packet that has not begun: says so behind the last one, if there is room. */
+/* No chunk for a packet that has not begun: says so behind the last one. */
 static void end_with_loss(struct tw_trace_writer *w)
 {
     if (!w->has_chunk)
         return;
-    if (w->end - w->p >= TW_WIRE_SIZE_BYTES && w->n_packets < TW_CHUNK_PACKETS_MAX) {
-        tw_write_padded_size(w->p, TW_PACKET_SIZE_DROP);
-        w->n_packets++;
-    }
+    tw_write_padded_size(w->p, TW_PACKET_SIZE_DROP);
+    w->n_packets++;
     return_chunk(w);
 }
 
@@ -185,11 +191,18 @@ static bool has_room(const struct tw_trace_writer *w)
     return w->has_chunk && w->end - w->p >= TW_PACKET_ROOM && w->n_packets < TW_PACKETS_A_CHUNK;
 }
 
+/* Who waits holds no chunk meanwhile, or as many threads as there are chunks would wait for each
+ * other. */
 static int next_chunk(struct tw_trace_writer *w)
 {
     struct tw_smb_chunk chunk;
-    int r = acquire(w, 0, &chunk);
+    int r = acquire(w, 0, false, &chunk);
 
+    if (r == TW_E_LIMIT && may_wait(w)) {
+        return_chunk(w);
+        r = acquire(w, 0, true, &chunk);
+    }
+    w->gave_up = r != 0;
     if (r) {
         end_with_loss(w);
         return r;
@@ -199,23 +212,38 @@ static int next_chunk(struct tw_trace_writer *w)
     return 0;
 }
 
-static void next_fragment(struct tw_trace_writer *w)
+/* The packet goes on in the next chunk. */
+static void end_fragment(struct tw_trace_writer *w)
 {
-    struct tw_smb_chunk chunk;
-    int r = packet_size(w) > TW_WIRE_SIZE_MAX - TW_PAGE_SIZE_MAX
-                ? TW_E_LIMIT
-                : acquire(w, TW_CHUNK_FIRST_CONTINUES, &chunk);
-
-    if (r) {
-        give_up(w, r);
-        return;
-    }
     tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
     w->before = packet_size(w);
     detach_nests(w);
     w->flags |= TW_CHUNK_LAST_CONTINUES;
     w->n_packets++;
     return_chunk(w);
+}
+
+static void next_fragment(struct tw_trace_writer *w)
+{
+    struct tw_smb_chunk chunk;
+    int r;
+
+    if (packet_size(w) > TW_WIRE_SIZE_MAX - TW_PAGE_SIZE_MAX) {
+        give_up(w, TW_E_LIMIT);
+        return;
+    }
+    r = acquire(w, TW_CHUNK_FIRST_CONTINUES, false, &chunk);
+    if (r == TW_E_LIMIT && may_wait(w)) {
+        end_fragment(w);
+        r = acquire(w, TW_CHUNK_FIRST_CONTINUES, true, &chunk);
+    }
+    w->gave_up = r != 0;
+    if (r) {
+        give_up(w, r);
+        return;
+    }
+    if (w->has_chunk)
+        end_fragment(w);
     use_chunk(w, &chunk, TW_CHUNK_FIRST_CONTINUES);
     begin_fragment(w);
 }

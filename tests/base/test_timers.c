@@ -205,6 +205,7 @@ int main(void)
         timers_test(clearing_any_timer_keeps_the_others),
         timers_test(a_callback_may_clear_one_that_is_due),
         timers_test(a_callback_that_sets_itself_again_does_not_spin),
+        timers_test(a_callback_that_sets_itself_in_the_past_starves_nobody),
         timers_test(deinit_clears_what_is_set),
     };
 

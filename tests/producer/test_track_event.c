@@ -44,9 +44,20 @@ static struct fake_packets fixture_end(struct fixture *f)
     return packets;
 }
 
-/* Follows path through nested messages: the last field's value, or how many there are of it. */
-static uint64_t look(struct tw_bytes message, const uint32_t *path, size_t *ret_count,
-                     struct tw_bytes *ret_bytes)
+/* Field numbers from the packet inwards. */
+struct path {
+    size_t n;
+    uint32_t field[3];
+};
+
+#define PATH(...)                                                                                  \
+    (struct path)                                                                                  \
+    {                                                                                              \
+        .n = sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), .field = { __VA_ARGS__ }        \
+    }
+
+/* The number in the last field at the end of the path; *ret_count is how many there are. */
+static uint64_t look(struct tw_bytes message, struct path path, size_t *ret_count)
 {
     struct tw_reader r = tw_reader_of(message);
     uint64_t value = 0;
@@ -54,44 +65,37 @@ static uint64_t look(struct tw_bytes message, const uint32_t *path, size_t *ret_
     int rc;
 
     while ((rc = tw_read_field(&r, &f)) == 0) {
-        if (f.number != path[0])
+        if (f.number != path.field[0])
             continue;
-        if (path[1]) {
-            value = look(f.bytes, path + 1, ret_count, ret_bytes);
+        if (path.n > 1) {
+            struct path rest = {path.n - 1, {path.field[1], path.field[2]}};
+
+            value = look(f.bytes, rest, ret_count);
             continue;
         }
         value = f.value;
-        *ret_bytes = f.bytes;
         ++*ret_count;
     }
     assert_int_equal(rc, TW_MORE);
     return value;
 }
 
-#define PATH(...)                                                                                  \
-    (const uint32_t[])                                                                             \
-    {                                                                                              \
-        __VA_ARGS__, 0                                                                             \
-    }
-
-static uint64_t value_at(const struct fake_packet *p, const uint32_t *path)
+static uint64_t value_at(const struct fake_packet *p, struct path path)
 {
-    struct tw_bytes bytes;
     size_t count = 0;
 
-    return look((struct tw_bytes){p->p, p->n}, path, &count, &bytes);
+    return look((struct tw_bytes){p->p, p->n}, path, &count);
 }
 
-static size_t count_at(const struct fake_packet *p, const uint32_t *path)
+static size_t count_at(const struct fake_packet *p, struct path path)
 {
-    struct tw_bytes bytes;
     size_t count = 0;
 
-    (void)look((struct tw_bytes){p->p, p->n}, path, &count, &bytes);
+    (void)look((struct tw_bytes){p->p, p->n}, path, &count);
     return count;
 }
 
-static size_t count_all(const struct fake_packets *packets, const uint32_t *path)
+static size_t count_all(const struct fake_packets *packets, struct path path)
 {
     size_t count = 0;
 

@@ -366,7 +366,7 @@ static int run_demo(const char *out, uint64_t duration_ms)
         .consumer = TW_DEMO_CHILD_INIT("the consumer"),
     };
     struct tw_summary summary;
-    struct said said;
+    struct said said = {0};
     int rc = set_up(&d);
 
     if (rc)

@@ -29,6 +29,7 @@ static const char help[] =
     "  --socket-mode MODE      rights of both sockets, octal (default: 666)\n"
     "  --socket-group GROUP    group of both sockets, a name or a number\n"
     "  --help                  print this\n"
+    "  --version               print the version\n"
     "\n"
     "A socket that nobody listens on is removed, a live one never. One line on\n"
     "standard error says when the service is ready; with NOTIFY_SOCKET set, the\n"
@@ -72,6 +73,7 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
         {"socket-mode", required_argument, NULL, 'm'},
         {"socket-group", required_argument, NULL, 'g'},
         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
         {0},
     };
     int opt;
@@ -96,6 +98,8 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
         case 'h':
             fputs(help, stdout);
             return TW_EXIT_OK;
+        case 'V':
+            return tw_print_version();
         default:
             return tw_options_bad(opt, argv);
         }

@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The tracewire command as its users meet it: texts, statuses, files, signals.
+
+cli.py --tracewire PATH: runs every test below, from the top of the source tree.
+"""
+import argparse
+import gzip
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import unittest
+
+COMMANDS = ["serve", "record", "produce", "decode", "demo"]
+CAPTURES = pathlib.Path("tests/data/captures")
+LIMIT = 60  # seconds that any single run may take
+CONFIG = """
+buffers {{ size_kb: 4096 }}
+data_sources {{ config {{ name: "track_event" target_buffer: {buffer} }} }}
+duration_ms: {duration}
+"""
+tracewire = None
+
+
+def run(*args, **kwargs):
+    kwargs.setdefault("stdin", subprocess.DEVNULL)
+    kwargs.setdefault("text", True)
+    kwargs.setdefault("timeout", LIMIT)
+    return subprocess.run([tracewire, *map(str, args)], capture_output=True, check=False, **kwargs)
+
+
+def packets_of(data):
+    """The packets of a trace file, which must be whole."""
+    packets, at = [], 0
+    while at < len(data):
+        assert data[at] == 0x0A, f"no packet at {at}"
+        at, size, shift = at + 1, 0, 0
+        while True:
+            octet = data[at]
+            at, size, shift = at + 1, size | (octet & 0x7F) << shift, shift + 7
+            if octet < 0x80:
+                break
+        assert size <= len(data) - at, f"the packet at {at} is cut off"
+        packets.append(data[at : at + size])
+        at += size
+    return packets
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="tracewire-cli.")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def file(self, name, data):
+        path = self.folder / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def refused(self, done, *words):
+        """Status 2, nothing on standard output, and one line with these words."""
+        self.assertEqual(done.returncode, 2, done)
+        self.assertEqual(done.stdout, "")
+        self.one_line(done, *words)
+
+    def one_line(self, done, *words):
+        self.assertRegex(done.stderr, r"\Atracewire[^\n]*\n\Z")
+        for word in words:
+            self.assertIn(str(word), done.stderr)
+
+    def service(self):
+        """A service that is ready; its consumer socket and its process."""
+        producer, consumer = self.folder / "producer", self.folder / "consumer"
+        process = subprocess.Popen(
+            [tracewire, "serve", "--producer-socket", producer, "--consumer-socket", consumer],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        self.addCleanup(self.discard, process)
+        self.assertIn("ready", process.stderr.readline())
+        return consumer, process
+
+    @staticmethod
+    def discard(process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def record(self, consumer, duration, out, *flags, buffer=0):
+        config = self.file("config.txtpb", CONFIG.format(duration=duration, buffer=buffer))
+        return [tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, "-o",
+                out, *flags]
+
+
+class Usage(Case):
+    def test_help_is_on_standard_output(self):
+        for args in [["--help"], ["-h"], *([c, "--help"] for c in COMMANDS)]:
+            done = run(*args)
+            self.assertEqual(done.returncode, 0, args)
+            self.assertEqual(done.stderr, "")
+            self.assertTrue(done.stdout.startswith("Usage: tracewire"), args)
+            self.assertIn("tatus", done.stdout)
+
+    def test_help_names_every_command(self):
+        text = run("--help").stdout
+        for command in COMMANDS:
+            self.assertRegex(text, rf"\n  {command} ")
+
+    def test_version_is_one_line(self):
+        wanted = re.search(r"project\(tracewire VERSION (\S+)",
+                           pathlib.Path("CMakeLists.txt").read_text())[1]
+        for args in [["--version"], *([c, "--version"] for c in COMMANDS)]:
+            done = run(*args)
+            self.assertEqual((done.returncode, done.stdout), (0, f"tracewire {wanted}\n"), args)
+
+    def test_unknown_commands_and_flags_are_one_line_and_status_2(self):
+        self.refused(run())
+        self.refused(run("tralala"), "tralala")
+        self.refused(run("--tralala"), "--tralala")
+        for command in COMMANDS:
+            self.refused(run(command, "--tralala"), command, "--tralala")
+            self.refused(run(command, "--tralala=3"), command, "--tralala")
+            self.refused(run(command, "-%"), command, "-%")
+
+    def test_a_flag_without_its_value_is_told(self):
+        for args in [["record", "-c"], ["record", "--out"], ["demo", "-o"], ["serve", "--socket-mode"],
+                     ["produce", "--rate"]]:
+            self.refused(run(*args), args[-1])
+
+    def test_a_strange_argument_still_makes_one_line(self):
+        self.refused(run("a\nb\x1b[31m"))
+
+    def test_record_says_what_does_not_fit_together(self):
+        config = self.file("c", "")
+        for args, word in [
+            ([], "what"), (["-t", "5s"], "-o"), (["-t", "5", "-o", "x"], "'5'"),
+            (["-t", "5d", "-o", "x"], "5d"), (["-t", "-5s", "-o", "x"], "-5s"),
+            (["-t", "99999999999s", "-o", "x"], "99999999999s"), (["-b", "0", "-o", "x"], "'0'"),
+            (["-b", "16", "-o", "x"], "16"), (["-c", config, "-t", "5s", "-o", "x"], "-c"),
+            (["-c", config, "cat", "-o", "x"], "-c"), (["--txt", "-t", "5s", "-o", "x"], "--txt"),
+        ]:
+            self.refused(run("record", *args, cwd=self.folder), word)
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_record_wants_a_config_that_is_one(self):
+        socket_name = self.folder / "none"
+        for data, flags, words in [
+            (None, [], ["No such file"]), ("", [], ["empty"]), ("", ["--txt"], ["empty"]),
+            ("buffers { size_kb: 1 }", [], ["--txt"]), (b"\x0a\xff", [], ["config"]),
+            ("buffers {\n  size_kib: 1\n}\n", ["--txt"], [":2:3", "size_kib"]),
+            ("#" * 5_000_000, ["--txt"], ["large"]), (b"\x0a\x00" * 70_000, [], ["large"]),
+        ]:
+            config = self.file("c", data) if data is not None else self.folder / "missing"
+            done = run("record", *flags, "-c", config, "-o", self.folder / "x",
+                       "--consumer-socket", socket_name)
+            self.refused(done, config, *words)
+        self.refused(run("record", "-c", self.folder, "-o", "x"), "directory")
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_output_that_nobody_gets_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([tracewire, "--help"], stdout=full, stderr=subprocess.PIPE,
+                                  check=False, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done, "standard output")
+
+
+class Record(Case):
+    def test_no_service_is_status_3_and_touches_no_file(self):
+        done = run("record", "-t", "1s", "-o", self.folder / "x", "--consumer-socket",
+                   self.folder / "none")
+        self.assertEqual(done.returncode, 3)
+        self.one_line(done, self.folder / "none")
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_the_socket_comes_from_the_environment(self):
+        done = run("record", "-t", "1s", "-o", self.folder / "x",
+                   env={**os.environ, "PERFETTO_CONSUMER_SOCK_NAME": str(self.folder / "env")})
+        self.assertEqual(done.returncode, 3)
+        self.one_line(done, self.folder / "env")
+
+    def test_a_trace_is_written_and_summed_up(self):
+        consumer, _ = self.service()
+        out = self.folder / "t.pftrace"
+        done = subprocess.run(self.record(consumer, 100, out, "-v"), capture_output=True,
+                              check=False, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout, "")
+        data = out.read_bytes()
+        count = len(packets_of(data))
+        self.assertGreater(count, 0)
+        self.assertIn("tracewire: tracing started\n", done.stderr)
+        self.assertTrue(done.stderr.endswith(
+            f"tracewire: wrote {len(data)} bytes, {count} packets to {out}\n"), done.stderr)
+        self.assertNotIn("\r", done.stderr)  # no terminal, no rewritten lines
+
+    def test_standard_input_and_output_do(self):
+        consumer, _ = self.service()
+        done = run("record", "--consumer-socket", consumer, "--txt", "-c", "-", "-o", "-",
+                   input=CONFIG.format(duration=100, buffer=0).encode(), text=False, stdin=None)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertGreater(len(packets_of(done.stdout)), 0)
+
+    def test_the_short_form_reaches_the_service(self):
+        consumer, _ = self.service()
+        done = run("record", "--consumer-socket", consumer, "-t", "100ms", "-b", "2mb", "-o", "-",
+                   "cat.one", "cat.two", text=False)
+        self.assertEqual(done.returncode, 0, done)
+        configs = [p for p in packets_of(done.stdout) if b"cat.one" in p and b"cat.two" in p]
+        self.assertEqual(len(configs), 1)
+        self.assertIn(b"track_event", configs[0])
+        self.assertIn(b"\x08\x80\x10", configs[0])  # size_kb: 2048
+
+    def stop(self, number):
+        consumer, _ = self.service()
+        out = self.folder / "t.pftrace"
+        process = subprocess.Popen(self.record(consumer, 0, out, "-v"), stderr=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(self.discard, process)
+        while "tracing started" not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        process.send_signal(number)
+        self.assertIn("wrote", process.communicate(timeout=LIMIT)[1])
+        self.assertEqual(process.returncode, 0)
+        self.assertGreater(len(packets_of(out.read_bytes())), 0)
+
+    def test_sigint_stops_and_saves(self):
+        self.stop(signal.SIGINT)
+
+    def test_sigterm_stops_and_saves(self):
+        self.stop(signal.SIGTERM)
+
+    def test_a_session_that_the_service_refuses_is_status_4_and_leaves_no_file(self):
+        consumer, _ = self.service()
+        out = self.folder / "t.pftrace"
+        done = subprocess.run(self.record(consumer, 100, out, buffer=7), capture_output=True,
+                              check=False, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 4, done)
+        self.assertFalse(out.exists())
+
+    def test_a_service_that_goes_away_is_status_4(self):
+        consumer, service = self.service()
+        process = subprocess.Popen(self.record(consumer, 0, self.folder / "t.pftrace", "-v"),
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.discard, process)
+        while "tracing started" not in process.stderr.readline():
+            self.assertIsNone(process.poll())
+        service.kill()
+        self.assertIn("lost", process.communicate(timeout=LIMIT)[1])
+        self.assertEqual(process.returncode, 4)
+
+    def test_a_peer_that_is_no_service_is_status_4(self):
+        name = self.folder / "fake"
+        for answer in [b"", b"\xff\xff\xff\xff", b"GET / HTTP/1.0\r\n\r\n", b"\x02\0\0\0\x22\0",
+                       b"\x06\0\0\0\x10\1\x22\2\x08\0"]:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(name))
+                listener.listen()
+                process = subprocess.Popen(self.record(name, 100, self.folder / "t"),
+                                           stderr=subprocess.PIPE, text=True)
+                self.addCleanup(self.discard, process)
+                peer, _ = listener.accept()
+                with peer:
+                    peer.sendall(answer)
+                    if not answer:
+                        peer.shutdown(socket.SHUT_RDWR)
+                    process.communicate(timeout=LIMIT)
+            self.assertEqual(process.returncode, 4, answer)
+            name.unlink()
+
+    def test_a_file_that_cannot_be_made_is_status_2(self):
+        consumer, _ = self.service()
+        done = subprocess.run(self.record(consumer, 100, self.folder / "no" / "t"), text=True,
+                              capture_output=True, check=False, timeout=LIMIT)
+        self.assertEqual(done.returncode, 2, done)
+
+    def test_a_full_disk_is_status_1(self):
+        consumer, _ = self.service()
+        done = subprocess.run(self.record(consumer, 100, "/dev/full"), capture_output=True,
+                              check=False, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("No space left", done.stderr)
+
+    def test_progress_is_one_rewritten_line_on_a_terminal(self):
+        consumer, _ = self.service()
+        master, slave = os.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen(self.record(consumer, 100, self.folder / "t"), stderr=slave)
+        os.close(slave)
+        self.addCleanup(self.discard, process)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(master, 4096)
+            except OSError:  # the other side of the terminal is closed
+                break
+        self.assertEqual(process.wait(LIMIT), 0)
+        self.assertIn(b"\r\x1b[Ktracewire: tracing, 0.0 s of 0.1 s", shown)
+        self.assertEqual(shown.count(b"\n"), 1)
+        self.assertIn(b"wrote", shown)
+
+
+class Decode(Case):
+    def line(self, **fields):
+        return json.dumps({"t": 0.5, **fields}) + "\n"
+
+    def test_every_recorded_session_can_be_read(self):
+        recordings = sorted(CAPTURES.glob("*/*.jsonl.gz"))
+        self.assertGreater(len(recordings), 20)
+        for path in recordings:
+            done = run("decode", path)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), path)
+            self.assertNotRegex(done.stdout, r"that are no |\(unknown\)|\.\?", path)
+            with gzip.open(path) as lines:
+                frames = sum(frames_of(json.loads(line)) for line in lines)
+            printed = len(re.findall(r"(?m)^\d+\.\d{6} [cs]>[cs] #", done.stdout))
+            self.assertGreaterEqual(printed + 1, frames, path)
+
+    def test_methods_messages_and_descriptors_are_named(self):
+        text = run("decode", CAPTURES / "basic" / "producer.0.jsonl.gz").stdout
+        for wanted in [
+            "c>s #1 bind ProducerPort\n", "s>c #1 bind_reply ProducerPort, service id 1\n",
+            "  method 4: CommitData\n", "c>s #2 invoke ProducerPort.InitializeConnection\n",
+            '  producer_name: "upstream_producer"\n', "  smb_scraping_mode: SMB_SCRAPING_ENABLED\n",
+            "s>c #3 reply ProducerPort.GetAsyncCommand has_more\n",
+            "    shared_buffer_page_size_kb: 4\n  }\n  descriptors: 1\n",
+            "invoke ProducerPort.NotifyDataSourceStarted drop_reply\n",
+        ]:
+            self.assertIn(wanted, text)
+        self.assertEqual(text.count("descriptors:"), 1)
+
+    def test_images_of_the_shared_memory_are_shown(self):
+        page = struct.pack("<II", 2 << 28 | 3 | 1 << 2, 0)  # two chunks: complete, being written
+        size = (4096 - 8) // 2 & ~3
+        whole = struct.pack("<IHH", 7, 3, 2 | 1 << 10) + b"\x05hello\x82\x80\x80\x00ab"
+        open_ = struct.pack("<IHH", 8, 4, 3) + b"\x01x\xff\xff\xff\x7f"
+        image = page + whole.ljust(size, b"\0") + open_.ljust(size, b"\0")
+        image = image.ljust(8192, b"\0")
+        (self.folder / "r.smb.0004.bin.gz").write_bytes(gzip.compress(image))
+        path = self.file("r.jsonl", self.line(smb=4, size=8192))
+        done = run("decode", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, """\
+0.500000 shared memory, image 4, 8192 bytes
+  page 0: layout 2, 2 chunks
+    chunk 0: complete, writer 3, id 7, 2 packets first-continues, sizes 5 2
+    chunk 1: being written, writer 4, id 8, 3 packets, sizes 1 268435455(dropped), \
+1 do not fit the chunk
+  1 of 2 pages of 4096 bytes in use
+""")
+        self.assertEqual(run("decode", "--no-smb", path).stdout, "")
+
+    def test_an_image_that_is_not_there_is_no_failure(self):
+        done = run("decode", self.file("r.jsonl", self.line(smb=0, size=4096)))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("not there", done.stdout)
+
+    def test_damage_is_one_line_that_says_where(self):
+        good = self.line(dir="c>s", hex="1200000010011a0e0a0c436f6e73756d6572506f7274", fds=0)
+        for bad, word in [
+            ("{", "not a line"), ("[]\n", "not a line"), (self.line(dir="c>s", hex="0"), "not a"),
+            (self.line(dir="up", hex="00"), "not a line"), (self.line(smb=1, size=0), "size"),
+            (self.line(dir="c>s", hex="ffffffff", fds=0), "TW-FRAME-002"),
+            (self.line(dir="c>s", hex="01000000ff", fds=0), "TW-ENC-001"),
+            (self.line(smb=9, size=1 << 40), "size"),
+        ]:
+            path = self.file("r.jsonl", good + bad)
+            done = run("decode", path)
+            self.assertEqual(done.returncode, 1, bad)
+            self.one_line(done, f"{path}:2: ", word)
+            self.assertIn("bind ConsumerPort", done.stdout)
+
+    def test_damaged_compression_is_told(self):
+        whole = (CAPTURES / "basic" / "consumer.0.jsonl.gz").read_bytes()
+        path = self.file("r.jsonl.gz", whole[: len(whole) // 2])
+        done = run("decode", path)
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done, path)
+        (self.folder / "s.smb.0000.bin.gz").write_bytes(gzip.compress(b"\0" * 100))
+        done = run("decode", self.file("s.jsonl", self.line(smb=0, size=4096)))
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done, "s.jsonl:1: ", "short")
+
+    def test_the_file_must_be_there(self):
+        self.refused(run("decode"), "FILE")
+        self.refused(run("decode", "a", "b"))
+        self.refused(run("decode", self.folder / "none"), "none", "No such file")
+        self.refused(run("decode", self.folder), "directory")
+
+    def test_a_service_or_method_of_another_kind_is_shown_as_it_is(self):
+        bind = b"\x10\1\x1a\6\x0a\4Room"
+        invoke = b"\x10\2\x2a\x08\x08\1\x10\x63\x1a\2hi"
+        lines = "".join(
+            self.line(dir="c>s", hex=(struct.pack("<I", len(f)) + f).hex(), fds=0)
+            for f in (bind, invoke)
+        )
+        done = run("decode", self.file("r.jsonl", lines))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout, """\
+0.500000 c>s #1 bind Room
+0.500000 c>s #2 invoke Room.? method 99
+  "hi"
+""")
+
+
+def frames_of(event):
+    """Frames that begin and end in one recorded message: a lower bound of what is printed."""
+    data, n = bytes.fromhex(event.get("hex", "")), 0
+    while len(data) >= 4:
+        size = int.from_bytes(data[:4], "little")
+        if size > 131068 or size > len(data) - 4:
+            break
+        data, n = data[4 + size :], n + 1
+    return n if not data else 0
+
+
+class Demo(Case):
+    def test_everything_that_was_written_arrives(self):
+        out = self.folder / "demo.pftrace"
+        done = run("demo", "-t", "1s", "-o", out, env={**os.environ, "TMPDIR": str(self.folder)})
+        self.assertEqual(done.returncode, 0, done)
+        arrived = dict(re.findall(r"(?m)^(track events|test packets) +(\d+) of \2 written",
+                                  done.stdout))
+        self.assertEqual(set(arrived), {"track events", "test packets"}, done.stdout)
+        self.assertGreater(int(arrived["track events"]), 100)
+        self.assertGreater(int(arrived["test packets"]), 100)
+        self.assertRegex(done.stdout, r"lost +0 by the producer, 0 gaps\n\Z")
+        packets = packets_of(out.read_bytes())
+        self.assertIn(f"{len(packets)} packets", done.stdout)
+        # field 900, for_testing, is what the numbered packets have
+        numbered = sum(b"\xa2\x38" in p for p in packets)
+        self.assertGreaterEqual(numbered, int(arrived["test packets"]))
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["demo.pftrace"])
+
+    def test_an_interrupted_demo_leaves_nothing_behind(self):
+        out = self.folder / "demo.pftrace"
+        process = subprocess.Popen(
+            [tracewire, "demo", "-t", "60s", "-o", out], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "TMPDIR": str(self.folder)},
+        )
+        self.addCleanup(self.discard, process)
+        self.assertIn("tracing for", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn("track events", text)
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["demo.pftrace"])
+
+    def test_a_demo_that_fails_leaves_nothing_behind(self):
+        done = run("demo", "-t", "1s", "-o", self.folder / "no" / "x",
+                   env={**os.environ, "TMPDIR": str(self.folder)})
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tracewire", required=True)
+    options, rest = parser.parse_known_args()
+    tracewire = os.path.abspath(options.tracewire)
+    unittest.main(argv=["cli.py", *rest])

@@ -2,29 +2,12 @@
 #include "consumer/connect.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/sock.h"
 #include "tracewire/consumer.h"
-
-static int parse_address(const char *address, struct sockaddr_un *ret_addr, socklen_t *ret_len)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    bool abstract = address[0] == '@';
-    size_t n = strlen(address);
-
-    if (n < (abstract ? 2 : 1) || n >= sizeof(addr.sun_path))
-        return TW_E_INVALID;
-    memcpy(addr.sun_path, address, n);
-    if (abstract)
-        addr.sun_path[0] = '\0'; /* the length ends the name, no NUL may follow */
-    *ret_addr = addr;
-    *ret_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + !abstract);
-    return 0;
-}
 
 /* connect() on a Unix socket waits only while the service's backlog is full, and then for as long
  * as a send may take. */
@@ -45,7 +28,7 @@ int tw_consumer_socket_open(const char *address, int *ret_fd)
 {
     struct sockaddr_un addr;
     socklen_t len;
-    int rc = parse_address(address, &addr, &len);
+    int rc = tw_sock_address(address, &addr, &len);
     int fd;
 
     if (rc)

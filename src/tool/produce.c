@@ -2,6 +2,7 @@
 /* The flags of `tracewire produce`; what it does is in produce_run.c. */
 #include <stdio.h>
 
+#include "base/sock.h"
 #include "tool/produce_run.h"
 #include "tool/tool.h"
 
@@ -115,6 +116,7 @@ int tw_cmd_produce(int argc, char **argv)
         return status;
     if (optind < argc)
         return tw_usage_error("produce", "unexpected argument '%s'", argv[optind]);
-    options.socket = tw_producer_socket_name(options.socket);
+    if (!options.socket)
+        options.socket = tw_sock_default("producer");
     return tw_produce_run(&options);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sock.h"
 #include "tool/record_session.h"
 #include "tool/tool.h"
 
@@ -121,7 +122,8 @@ static int parse(int argc, char **argv, struct arguments *args)
         return status;
     args->form.categories = argv + optind;
     args->form.n_categories = (size_t)(argc - optind);
-    args->session.socket = tw_consumer_socket_name(args->session.socket);
+    if (!args->session.socket)
+        args->session.socket = tw_sock_default("consumer");
     return check(args);
 }
 

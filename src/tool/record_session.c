@@ -414,5 +414,5 @@ int tw_record_session(const struct tw_record_options *options,
     over(&s);
     tw_consumer_free(s.consumer);
     tw_loop_free(s.loop);
-    return s.status;
+    return (int)s.status;
 }

@@ -127,25 +127,3 @@ int tw_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_
     *ret_value = value;
     return 0;
 }
-
-static const char *socket_name(const char *flag, const char *variable, const char *in_run,
-                               const char *in_tmp)
-{
-    const char *name = flag ? flag : getenv(variable);
-
-    if (name)
-        return name;
-    return access("/run/perfetto/", X_OK) == 0 ? in_run : in_tmp;
-}
-
-const char *tw_producer_socket_name(const char *flag)
-{
-    return socket_name(flag, "PERFETTO_PRODUCER_SOCK_NAME", "/run/perfetto/traced-producer.sock",
-                       "/tmp/perfetto-producer");
-}
-
-const char *tw_consumer_socket_name(const char *flag)
-{
-    return socket_name(flag, "PERFETTO_CONSUMER_SOCK_NAME", "/run/perfetto/traced-consumer.sock",
-                       "/tmp/perfetto-consumer");
-}

@@ -42,8 +42,3 @@ TW_MUST_USE int tw_parse_time_ms(const char *text, uint64_t max, uint64_t *ret_m
 TW_MUST_USE int tw_parse_size_kb(const char *text, uint64_t max, uint64_t *ret_kb);
 /* A plain decimal number from min to max. */
 TW_MUST_USE int tw_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
-
-/* Where the service listens: the flag if it was given, else the environment variable, else
- * upstream's default. A static or borrowed string, never NULL. */
-const char *tw_producer_socket_name(const char *flag);
-const char *tw_consumer_socket_name(const char *flag);

@@ -271,7 +271,7 @@ static void an_abstract_name_is_exact(void **state)
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
     struct told told = {0};
     struct tw_consumer *consumer;
-    char address[64];
+    char address[sizeof(addr.sun_path) + 1];
 
     (void)state;
     assert_int_equal(bind(listener, (struct sockaddr *)&addr,

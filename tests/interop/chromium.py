@@ -223,6 +223,10 @@ def judge_events(options, verdict, trace, letter, what, duration):
 
 
 def judge(options, verdict, trace):
+    warm_ups = ask(options, trace, "select distinct name from slice where name glob 'warm-up-*'")
+    verdict.check(
+        "no event of another session", warm_ups == [[f"warm-up-{trace.stem}"]], str(warm_ups)
+    )
     judge_events(options, verdict, trace, "m", "marks", 0)
     judge_events(options, verdict, trace, "d", "slices", SLICE_NS)
     losses = ask(options, trace, LOSSES)
@@ -270,7 +274,17 @@ def case_restart(options, verdict, folder, stack):
     service.stop(verdict)
 
 
-CASES = {"plain": case_plain, "late": case_late, "restart": case_restart}
+def case_again(options, verdict, folder, stack):
+    """Two sessions one after the other; nothing of the first may turn up in the second."""
+    service = start_service(options, folder, stack)
+    browser = start_browser(service, folder, stack)
+    record_answer(options, verdict, service, browser, folder, "first")
+    record_answer(options, verdict, service, browser, folder, "second")
+    browser.stop(verdict)
+    service.stop(verdict)
+
+
+CASES = {"plain": case_plain, "late": case_late, "restart": case_restart, "again": case_again}
 
 
 def start_service(options, folder, stack):

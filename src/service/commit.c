@@ -208,17 +208,27 @@ static int each_field(struct tw_producer *producer, struct tw_bytes request, uin
     return rc == TW_MORE ? failed : rc;
 }
 
-static int acknowledge(struct tw_producer *producer, const struct tw_field *f)
+/* The last one counts, as everywhere in protobuf: looking for a flush is not cheap. */
+static bool acknowledge(struct tw_producer *producer, struct tw_bytes request)
 {
-    if (f->type != TW_WIRE_VARINT)
-        return TW_E_PROTOCOL;
-    tw_flush_acknowledged(producer->conn->service, producer->id, f->value);
-    return 0;
+    struct tw_reader r = tw_reader_of(request);
+    uint64_t flush_id = 0;
+    struct tw_field f;
+
+    while (!tw_read_field(&r, &f)) {
+        if (f.number == COMMIT_FLUSH_ID && f.type != TW_WIRE_VARINT)
+            return false;
+        if (f.number == COMMIT_FLUSH_ID)
+            flush_id = f.value;
+    }
+    if (flush_id)
+        tw_flush_acknowledged(producer->conn->service, producer->id, flush_id);
+    return true;
 }
 
 bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
 {
     return !each_field(producer, request, COMMIT_MOVE, move_chunk) &&
            !each_field(producer, request, COMMIT_PATCH, patch_chunk) &&
-           !each_field(producer, request, COMMIT_FLUSH_ID, acknowledge);
+           acknowledge(producer, request);
 }

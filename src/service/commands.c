@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands about data sources. Configs are not decoded for it: the bytes that were built once
- * are put into the command as they are.
+ * The commands about data sources. Configs are encoded for each command: kept, they would be the
+ * largest thing that a data source costs, and it is the producer that says how many there are.
  */
+#include "service/instance_config.h"
 #include "service/producer.h"
 #include "wire/writer.h"
 
@@ -53,14 +54,20 @@ static void finish(struct tw_producer *producer, struct tw_writer *w, uint8_t *n
 static void send_with_config(struct tw_producer *producer, const struct tw_instance *instance,
                              uint32_t member)
 {
+    struct tw_buf config = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
     struct tw_writer w;
     uint8_t *nested;
 
-    if (begin(producer, instance->config.n, member, &w, &nested))
-        return;
-    tw_put_u64(&w, INSTANCE_ID, instance->id);
-    tw_put_bytes(&w, INSTANCE_CONFIG, tw_buf_bytes(&instance->config));
-    finish(producer, &w, nested);
+    if (producer->conn->doomed)
+        return; /* much work for nothing, when there are many */
+    if (tw_instance_config(instance, &config))
+        tw_conn_doom(producer->conn, "out of memory for a config");
+    else if (!begin(producer, config.n, member, &w, &nested)) {
+        tw_put_u64(&w, INSTANCE_ID, instance->id);
+        tw_put_bytes(&w, INSTANCE_CONFIG, tw_buf_bytes(&config));
+        finish(producer, &w, nested);
+    }
+    tw_buf_deinit(&config);
 }
 
 void tw_producer_send_setup(struct tw_producer *producer, const struct tw_instance *instance)

@@ -37,6 +37,17 @@ static bool too_many_data_sources(const struct tw_session *s)
     return s->config->n_data_sources > TW_CONFIG_DATA_SOURCES_MAX;
 }
 
+static bool large_data_source(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_data_sources; i++) {
+        const Tw__DataSourceConfig *c = s->config->data_sources[i]->config;
+
+        if (c && protobuf_c_message_get_packed_size(&c->base) > TW_NESTED_MAX)
+            return true;
+    }
+    return false;
+}
+
 static bool names_buffer(const Tw__TraceConfig *config, const char *name)
 {
     for (size_t i = 0; i < config->n_buffers; i++)
@@ -106,6 +117,13 @@ static bool exclusive(const struct tw_session *s)
     return s->config->has_exclusive_prio && s->config->exclusive_prio;
 }
 
+static bool long_name(const struct tw_session *s)
+{
+    const char *name = s->config->unique_session_name;
+
+    return name && strlen(name) > TW_NAME_MAX;
+}
+
 static bool name_taken(const struct tw_session *s)
 {
     const char *name = s->config->unique_session_name;
@@ -148,6 +166,7 @@ static const struct {
     {too_many_buffers, "the trace config has more than 128 buffers"},
     {bad_buffer_size, "a buffer's size_kb is 0 or over 4 GiB"},
     {too_many_data_sources, "the trace config has more than 1024 data sources"},
+    {large_data_source, "the config of a data source is over 120 KiB"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
     {regex_filter, "producer_name_regex_filter is not supported"},
     {triggers, "trigger_config is not supported"},
@@ -157,6 +176,7 @@ static const struct {
     {semaphores, "session_semaphores are not supported"},
     {lockdown, "lockdown_mode is not supported"},
     {exclusive, "exclusive_prio is not supported"},
+    {long_name, "unique_session_name is over 1024 bytes"},
     {name_taken, "a session with this unique_session_name is running"},
     {too_many_sessions, "the service has 15 sessions, which is its limit"},
     {too_many_of_uid, "this user has 5 sessions, which is the limit"},

@@ -5,6 +5,7 @@
 
 #include "service/core.h"
 #include "service/producer.h"
+#include "service/query.h"
 #include "service/read_buffers.h"
 #include "service/session.h"
 
@@ -165,7 +166,7 @@ static int run_calls(struct tw_service_conn *conn)
 
         if (conn->doomed)
             return TW_E_CLOSED;
-        if (tw_tx_queued(&conn->host.tx) > TW_TX_BACKLOG)
+        if (tw_tx_queued(&conn->host.tx) > TW_TX_BACKLOG || conn->querying.active)
             return 0;
         rc = tw_host_next(&conn->host, &call);
         if (rc)
@@ -182,8 +183,9 @@ int tw_service_run(struct tw_service_conn *conn)
     if (rc && rc != TW_MORE)
         return rc;
     tw_reading_run(conn);
+    tw_query_run(conn);
     if (conn->doomed)
         return TW_E_CLOSED;
     /* TW_MORE from the host session is "send me more bytes": everything received is done. */
-    return rc == TW_MORE && !conn->reading.active ? 0 : TW_MORE;
+    return rc == TW_MORE && !conn->reading.active && !conn->querying.active ? 0 : TW_MORE;
 }

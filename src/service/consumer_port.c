@@ -138,10 +138,15 @@ static void get_trace_stats(struct tw_service_conn *conn, const struct tw_host_c
         return;
     if (conn->session)
         response.trace_stats = tw_stats(conn->session, &conn->service->arena);
-    if (response.trace_stats)
-        tw_conn_reply(conn, call->request_id, &response.base, false, -1);
-    else
+    if (!response.trace_stats) {
         tw_conn_refuse(conn, call->request_id);
+        return;
+    }
+    /* One reply is all this method has, and producers decide how many writers there are; those are
+     * in the trace as well. */
+    if (protobuf_c_message_get_packed_size(&response.base) > TW_NESTED_MAX)
+        response.trace_stats->n_writer_stats = 0;
+    tw_conn_reply(conn, call->request_id, &response.base, false, -1);
 }
 
 /* A new call replaces what was observed before; the earlier stream ends. */
@@ -165,7 +170,7 @@ static void query_service_state(struct tw_service_conn *conn, const struct tw_ho
     const Tw__QueryServiceStateRequest *req = (const void *)msg;
 
     if (!call->drop_reply)
-        tw_query_state(conn, call->request_id, req->has_sessions_only && req->sessions_only);
+        tw_query_begin(conn, call->request_id, req->has_sessions_only && req->sessions_only);
 }
 
 static void query_capabilities(struct tw_service_conn *conn, const struct tw_host_call *call,

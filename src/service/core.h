@@ -38,6 +38,7 @@ struct tw_later {
 struct tw_data_source {
     TAILQ_ENTRY(tw_data_source) next;
     struct tw_producer *producer;
+    uint64_t serial; /* counts up through all there have ever been */
     char *name;
     uint64_t id;         /* the producer's own, 0 if it has none */
     uint8_t *descriptor; /* as it came, for QueryServiceState */
@@ -49,6 +50,7 @@ struct tw_producer {
     TAILQ_ENTRY(tw_producer) next;
     struct tw_service_conn *conn;
     uint16_t id;
+    uint64_t serial; /* counts up through all there have ever been */
     char *name, *sdk_version;
     bool scraping;
     uint32_t shm_size_hint, page_size_hint; /* bytes */
@@ -58,7 +60,8 @@ struct tw_producer {
     bool told_of_shm;         /* SetupTracing was sent */
     struct tw_later commands; /* GetAsyncCommand: how we speak to it */
     TAILQ_HEAD(, tw_data_source) data_sources;
-    size_t n_data_sources;
+    size_t n_data_sources, descriptors_size; /* bytes of all descriptors */
+    TAILQ_HEAD(, tw_instance) instances;
     uint16_t *writer_buffer; /* by writer id: the buffer it is bound to, 0 if none */
     size_t n_writers;        /* of that array */
     uint64_t may_write[(TW_BUFFER_IDS + 63) / 64]; /* buffers of its sessions, one bit each */
@@ -70,16 +73,19 @@ enum tw_instance_state {
     TW_INSTANCE_STARTED,
     TW_INSTANCE_STOPPING,
     TW_INSTANCE_STOPPED,
+    TW_INSTANCE_STATES,
 };
 
 struct tw_instance {
-    TAILQ_ENTRY(tw_instance) next;
+    TAILQ_ENTRY(tw_instance) next;             /* of its session */
+    TAILQ_ENTRY(tw_instance) next_of_producer; /* of its producer */
     struct tw_session *session;
     struct tw_producer *producer;
     struct tw_data_source *source;
+    const Tw__DataSourceConfig *wanted; /* in the session's config */
     uint64_t id;
+    uint16_t buffer_id;
     enum tw_instance_state state;
-    struct tw_buf config; /* the DataSourceConfig as sent to the producer */
 };
 
 /* A flush that waits for its producers. */
@@ -136,7 +142,7 @@ struct tw_session {
     uint16_t buffer_ids[TW_SESSION_BUFFERS_MAX];
     size_t n_buffers;
     TAILQ_HEAD(, tw_instance) instances;
-    size_t n_instances;
+    size_t n_instances, n_in_state[TW_INSTANCE_STATES];
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
     struct tw_later enabled; /* EnableTracing: answered when the session ends */
@@ -171,6 +177,13 @@ struct tw_reading {
     size_t carry_offset; /* bytes of it that are sent */
 };
 
+/* Where a QueryServiceState stream stands: what was sent last. All lists are in this order. */
+struct tw_querying {
+    bool active, sessions_only;
+    uint64_t request_id;
+    uint64_t session_id, producer_serial, source_serial;
+};
+
 struct tw_service_conn {
     TAILQ_ENTRY(tw_service_conn) next;
     struct tw_service *service;
@@ -185,6 +198,7 @@ struct tw_service_conn {
 
     struct tw_session *session; /* consumer port, after EnableTracing */
     struct tw_reading reading;
+    struct tw_querying querying;
     struct tw_later observing;
     uint32_t observed; /* bits of ObservableEvents.Type */
 };

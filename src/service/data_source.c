@@ -15,10 +15,18 @@ static bool flag(protobuf_c_boolean has, protobuf_c_boolean value)
 
 static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDescriptor *d)
 {
-    struct tw_buf bytes = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+    struct tw_producer *producer = source->producer;
+    struct tw_buf bytes = TW_BUF_INIT(TW_NESTED_MAX);
+    int rc = tw_pbc_pack(&d->base, &bytes);
 
-    if (tw_pbc_pack(&d->base, &bytes))
-        return -ENOMEM;
+    if (!rc &&
+        bytes.n > TW_DESCRIPTORS_MAX - (producer->descriptors_size - source->descriptor_size))
+        rc = TW_E_LIMIT;
+    if (rc) {
+        tw_buf_deinit(&bytes);
+        return rc;
+    }
+    producer->descriptors_size += bytes.n - source->descriptor_size;
     free(source->descriptor);
     source->descriptor = bytes.p;
     source->descriptor_size = bytes.n;
@@ -30,22 +38,26 @@ static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDe
     return 0;
 }
 
-static struct tw_data_source *new_source(struct tw_producer *producer,
-                                         const Tw__DataSourceDescriptor *descriptor)
+static int new_source(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor,
+                      struct tw_data_source **ret_source)
 {
     struct tw_data_source *source = calloc(1, sizeof(*source));
+    int rc = -ENOMEM;
 
     if (!source)
-        return NULL;
-    source->name = strndup(descriptor->name, TW_NAME_MAX);
-    if (!source->name || keep_descriptor(source, descriptor)) {
-        free(source->name);
-        free(source);
-        return NULL;
-    }
+        return rc;
     source->producer = producer;
     source->id = descriptor->has_id ? descriptor->id : 0;
-    return source;
+    source->name = strndup(descriptor->name, TW_NAME_MAX);
+    if (source->name)
+        rc = keep_descriptor(source, descriptor);
+    if (rc) {
+        free(source->name);
+        free(source);
+        return rc;
+    }
+    *ret_source = source;
+    return 0;
 }
 
 int tw_data_source_register(struct tw_producer *producer,
@@ -53,6 +65,7 @@ int tw_data_source_register(struct tw_producer *producer,
 {
     struct tw_service *service = producer->conn->service;
     struct tw_data_source *source;
+    int rc;
 
     *ret_error = "a data source needs a name";
     if (!descriptor || !descriptor->name || !descriptor->name[0])
@@ -60,33 +73,32 @@ int tw_data_source_register(struct tw_producer *producer,
     *ret_error = "this producer has too many data sources";
     if (producer->n_data_sources == TW_DATA_SOURCES_MAX)
         return TW_E_LIMIT;
-    *ret_error = "the service is out of memory";
-    source = new_source(producer, descriptor);
-    if (!source)
-        return -ENOMEM;
+    *ret_error = "the descriptor is too large, or all of this producer's together are";
+    rc = new_source(producer, descriptor, &source);
+    if (rc) {
+        if (rc < 0)
+            *ret_error = "the service is out of memory";
+        return rc;
+    }
     TAILQ_INSERT_TAIL(&producer->data_sources, source, next);
     producer->n_data_sources++;
     service->n_data_sources++;
-    service->data_sources_seen++;
+    source->serial = ++service->data_sources_seen;
     tw_data_source_join_all(source);
     return 0;
 }
 
-void tw_data_source_update(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor)
+int tw_data_source_update(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor)
 {
     struct tw_data_source *source;
 
     if (!descriptor || !descriptor->name)
-        return;
+        return 0;
     TAILQ_FOREACH(source, &producer->data_sources, next)
-    {
-        if (strcmp(source->name, descriptor->name) != 0 ||
-            source->id != (descriptor->has_id ? descriptor->id : 0))
-            continue;
-        if (keep_descriptor(source, descriptor))
-            tw_conn_doom(producer->conn, "out of memory for a descriptor");
-        return;
-    }
+    if (strcmp(source->name, descriptor->name) == 0 &&
+        source->id == (descriptor->has_id ? descriptor->id : 0))
+        return keep_descriptor(source, descriptor);
+    return 0;
 }
 
 void tw_data_source_free(struct tw_data_source *source)
@@ -96,6 +108,7 @@ void tw_data_source_free(struct tw_data_source *source)
     tw_instances_of_source_end(source);
     TAILQ_REMOVE(&producer->data_sources, source, next);
     producer->n_data_sources--;
+    producer->descriptors_size -= source->descriptor_size;
     producer->conn->service->n_data_sources--;
     free(source->descriptor);
     free(source->name);

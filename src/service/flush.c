@@ -75,8 +75,8 @@ static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t f
     struct tw_instance *instance;
     size_t n = 0;
 
-    TAILQ_FOREACH(instance, &flush->session->instances, next)
-    if (instance->producer == producer && !instance->source->no_flush)
+    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
+    if (instance->session == flush->session && !instance->source->no_flush)
         ids[n++] = instance->id;
     if (n == 0)
         return;

@@ -12,9 +12,12 @@
 
 static void free_instance(struct tw_instance *instance)
 {
-    TAILQ_REMOVE(&instance->session->instances, instance, next);
-    instance->session->n_instances--;
-    tw_buf_deinit(&instance->config);
+    struct tw_session *session = instance->session;
+
+    TAILQ_REMOVE(&session->instances, instance, next);
+    TAILQ_REMOVE(&instance->producer->instances, instance, next_of_producer);
+    session->n_instances--;
+    session->n_in_state[instance->state]--;
     free(instance);
 }
 
@@ -22,6 +25,8 @@ static void set_state(struct tw_instance *instance, enum tw_instance_state state
 {
     if (instance->state == state)
         return;
+    instance->session->n_in_state[instance->state]--;
+    instance->session->n_in_state[state]++;
     instance->state = state;
     tw_observe_instance(instance);
 }
@@ -49,32 +54,25 @@ static int setup_shm(const struct tw_session *session, struct tw_producer *produ
     return tw_producer_setup_shm(producer, size_kb * 1024, page_kb * 1024);
 }
 
-static int new_instance(struct tw_session *session, struct tw_data_source *source,
-                        const Tw__TraceConfig__DataSource *wanted, uint16_t buffer_id,
-                        struct tw_instance **ret_instance)
+/* NULL at the limit and when memory is short. */
+static struct tw_instance *new_instance(struct tw_session *session, struct tw_data_source *source)
 {
     struct tw_instance *instance;
-    int rc;
 
     if (session->n_instances == TW_INSTANCES_MAX)
-        return TW_E_LIMIT;
+        return NULL;
     instance = calloc(1, sizeof(*instance));
     if (!instance)
-        return -ENOMEM;
-    instance->config = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
-    rc = tw_instance_config(session, wanted->config, buffer_id, &instance->config);
-    if (rc) {
-        free(instance);
-        return rc;
-    }
+        return NULL;
     instance->session = session;
     instance->producer = source->producer;
     instance->source = source;
     instance->id = ++session->service->last_instance_id;
     TAILQ_INSERT_TAIL(&session->instances, instance, next);
+    TAILQ_INSERT_TAIL(&source->producer->instances, instance, next_of_producer);
     session->n_instances++;
-    *ret_instance = instance;
-    return 0;
+    session->n_in_state[instance->state]++;
+    return instance;
 }
 
 static void join(struct tw_session *session, struct tw_data_source *source,
@@ -84,9 +82,13 @@ static void join(struct tw_session *session, struct tw_data_source *source,
     uint16_t buffer_id = tw_session_target_buffer(session, wanted->config);
     struct tw_instance *instance;
 
-    if (buffer_id == 0 || setup_shm(session, producer) ||
-        new_instance(session, source, wanted, buffer_id, &instance))
+    if (buffer_id == 0 || setup_shm(session, producer))
         return;
+    instance = new_instance(session, source);
+    if (!instance)
+        return;
+    instance->wanted = wanted->config;
+    instance->buffer_id = buffer_id;
     tw_producer_allow(producer, buffer_id);
     tw_producer_send_setup(producer, instance);
     if (session->state == TW_SESSION_STARTED)
@@ -129,22 +131,13 @@ void tw_instances_stop(struct tw_session *session, bool at_once)
 
 bool tw_instances_all_started(const struct tw_session *session)
 {
-    const struct tw_instance *instance;
-
-    TAILQ_FOREACH(instance, &session->instances, next)
-    if (instance->state < TW_INSTANCE_STARTED)
-        return false;
-    return true;
+    return session->n_in_state[TW_INSTANCE_CONFIGURED] == 0 &&
+           session->n_in_state[TW_INSTANCE_STARTING] == 0;
 }
 
 bool tw_instances_all_stopped(const struct tw_session *session)
 {
-    const struct tw_instance *instance;
-
-    TAILQ_FOREACH(instance, &session->instances, next)
-    if (instance->state != TW_INSTANCE_STOPPED)
-        return false;
-    return true;
+    return session->n_in_state[TW_INSTANCE_STOPPED] == session->n_instances;
 }
 
 void tw_instances_give_up(struct tw_session *session)
@@ -157,12 +150,10 @@ void tw_instances_give_up(struct tw_session *session)
 
 static struct tw_instance *find(struct tw_producer *producer, uint64_t id)
 {
-    struct tw_session *session;
     struct tw_instance *instance;
 
-    TAILQ_FOREACH(session, &producer->conn->service->sessions, next)
-    TAILQ_FOREACH(instance, &session->instances, next)
-    if (instance->id == id && instance->producer == producer)
+    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
+    if (instance->id == id)
         return instance;
     return NULL;
 }
@@ -189,25 +180,21 @@ void tw_instance_stopped(struct tw_producer *producer, uint64_t instance_id)
 
 void tw_instances_of_source_end(struct tw_data_source *source)
 {
-    struct tw_session *session;
+    struct tw_instance *instance = TAILQ_FIRST(&source->producer->instances);
 
-    TAILQ_FOREACH(session, &source->producer->conn->service->sessions, next)
-    {
-        struct tw_instance *instance = TAILQ_FIRST(&session->instances);
+    while (instance) {
+        struct tw_instance *next = TAILQ_NEXT(instance, next_of_producer);
+        struct tw_session *session = instance->session;
 
-        while (instance) {
-            struct tw_instance *next = TAILQ_NEXT(instance, next);
-
-            if (instance->source == source) {
-                if (instance->state < TW_INSTANCE_STOPPING)
-                    tw_producer_send_stop(source->producer, instance);
-                set_state(instance, TW_INSTANCE_STOPPED);
-                free_instance(instance);
-            }
-            instance = next;
+        if (instance->source == source) {
+            if (instance->state < TW_INSTANCE_STOPPING)
+                tw_producer_send_stop(source->producer, instance);
+            set_state(instance, TW_INSTANCE_STOPPED);
+            free_instance(instance);
+            tw_session_check_started(session);
+            tw_session_check_stopped(session);
         }
-        tw_session_check_started(session);
-        tw_session_check_stopped(session);
+        instance = next;
     }
 }
 

@@ -32,14 +32,14 @@ bool tw_instance_wanted(const Tw__TraceConfig__DataSource *wanted,
                      source->producer->name);
 }
 
-int tw_instance_config(const struct tw_session *session, const Tw__DataSourceConfig *wanted,
-                       uint16_t buffer_id, struct tw_buf *out)
+int tw_instance_config(const struct tw_instance *instance, struct tw_buf *out)
 {
+    const struct tw_session *session = instance->session;
     const Tw__TraceConfig *config = session->config;
-    Tw__DataSourceConfig told = *wanted; /* shares what it points to, which is only read */
+    Tw__DataSourceConfig told = *instance->wanted; /* shares what it points to, only read here */
 
     told.has_target_buffer = true;
-    told.target_buffer = buffer_id;
+    told.target_buffer = instance->buffer_id;
     told.has_trace_duration_ms = true;
     told.trace_duration_ms = config->has_duration_ms ? config->duration_ms : 0;
     if (config->has_prefer_suspend_clock_for_duration && config->prefer_suspend_clock_for_duration)

@@ -12,6 +12,4 @@ bool tw_instance_wanted(const Tw__TraceConfig__DataSource *wanted,
  * The entry's config as its producer gets it: with the buffer's global id and what the service
  * knows of the session. What we have no schema for goes through as it came. Appends to out.
  */
-TW_MUST_USE int tw_instance_config(const struct tw_session *session,
-                                   const Tw__DataSourceConfig *wanted, uint16_t buffer_id,
-                                   struct tw_buf *out);
+TW_MUST_USE int tw_instance_config(const struct tw_instance *instance, struct tw_buf *out);

@@ -30,7 +30,7 @@ enum {
     TW_PATCHES_MAX = 1024,
     /* Clock snapshots kept until they are read. TW-LIM-021 */
     TW_CLOCK_SNAPSHOTS_MAX = 16,
-    /* Lifecycle events of one kind kept until they are read. TW-LIM-022 */
+    /* Lifecycle events kept until they are read; the oldest of a kind makes room. TW-LIM-022 */
     TW_LIFECYCLE_EVENTS_MAX = 64,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,
@@ -53,6 +53,12 @@ enum {
 /* Bytes of one packet: what a reader may be made to hold for one. Larger ones are dropped, and
  * that is told. TW-LIM-028 */
 #define TW_PACKET_MAX ((size_t)64 * 1024 * 1024)
+
+/* Bytes of a data source's config or descriptor: what travels in a frame one way has to fit the
+ * frame that hands it on, which says more beside it. TW-LIM-034 */
+#define TW_NESTED_MAX ((size_t)120 * 1024)
+/* Bytes of all descriptors of one producer; Chromium's nine have 12 KiB. TW-LIM-035 */
+#define TW_DESCRIPTORS_MAX ((size_t)1024 * 1024)
 
 /* Milliseconds. The original's defaults. */
 #define TW_STOP_TIMEOUT_MS      UINT32_C(5000)

@@ -46,9 +46,10 @@ int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello
     p->page_size_hint = hello->page_size_hint;
     p->shm = TW_SHM_INIT;
     TAILQ_INIT(&p->data_sources);
+    TAILQ_INIT(&p->instances);
     TAILQ_INSERT_TAIL(&service->producers, p, next);
     service->n_producers++;
-    service->producers_seen++;
+    p->serial = ++service->producers_seen;
     conn->producer = p;
     *ret_producer = p;
     return 0;

@@ -74,8 +74,10 @@ static void update_data_source(struct tw_service_conn *conn, const struct tw_hos
 {
     const Tw__UpdateDataSourceRequest *req = (const void *)msg;
 
-    tw_data_source_update(conn->producer, req->data_source_descriptor);
-    acknowledge(conn, call);
+    if (tw_data_source_update(conn->producer, req->data_source_descriptor))
+        refuse(conn, call);
+    else
+        acknowledge(conn, call);
 }
 
 static void unregister_data_source(struct tw_service_conn *conn, const struct tw_host_call *call,

@@ -8,6 +8,9 @@
 
 #include "consumer_port.pb-c.h"
 
+/* Bytes queued for the consumer above which no further part is sent. */
+#define QUERY_BACKLOG ((size_t)128 * 1024)
+
 static void send_part(struct tw_service_conn *conn, uint64_t id, Tw__TracingServiceState *state,
                       bool more)
 {
@@ -58,7 +61,7 @@ static void send_data_source(struct tw_service_conn *conn, uint64_t id,
 static void send_session(struct tw_service_conn *conn, uint64_t id, const struct tw_session *s)
 {
     static const char *const names[] = {"CONFIGURED", "STARTED", "DISABLING_WAITING_STOP_ACKS",
-                                  "DISABLED"};
+                                        "DISABLED"};
     Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
     Tw__TracingServiceState__TracingSession session =
         TW__TRACING_SERVICE_STATE__TRACING_SESSION__INIT;
@@ -101,23 +104,86 @@ static void send_summary(struct tw_service_conn *conn, uint64_t id)
     send_part(conn, id, &state, false);
 }
 
-void tw_query_state(struct tw_service_conn *conn, uint64_t request_id, bool sessions_only)
+/* Whether the peer is to read first: producers decide how much there is to say. */
+static bool full(const struct tw_service_conn *conn)
 {
-    const struct tw_producer *producer;
-    const struct tw_data_source *source;
+    return conn->doomed || tw_tx_queued(&conn->host.tx) >= QUERY_BACKLOG;
+}
+
+/* True when there are no more. */
+static bool send_sessions(struct tw_service_conn *conn)
+{
+    struct tw_querying *q = &conn->querying;
     const struct tw_session *session;
 
     TAILQ_FOREACH(session, &conn->service->sessions, next)
-    send_session(conn, request_id, session);
+    {
+        if (session->id <= q->session_id)
+            continue;
+        if (full(conn))
+            return false;
+        send_session(conn, q->request_id, session);
+        q->session_id = session->id;
+    }
+    return true;
+}
+
+static bool send_data_sources(struct tw_service_conn *conn, const struct tw_producer *producer)
+{
+    struct tw_querying *q = &conn->querying;
+    const struct tw_data_source *source;
+
+    TAILQ_FOREACH(source, &producer->data_sources, next)
+    {
+        if (source->serial <= q->source_serial)
+            continue;
+        if (full(conn))
+            return false;
+        send_data_source(conn, q->request_id, source);
+        q->source_serial = source->serial;
+    }
+    return true;
+}
+
+static bool send_producers(struct tw_service_conn *conn)
+{
+    struct tw_querying *q = &conn->querying;
+    const struct tw_producer *producer;
+
     TAILQ_FOREACH(producer, &conn->service->producers, next)
     {
-        if (sessions_only)
-            break;
-        send_producer(conn, request_id, producer);
-        TAILQ_FOREACH(source, &producer->data_sources, next)
-        send_data_source(conn, request_id, source);
+        if (producer->serial < q->producer_serial)
+            continue;
+        if (full(conn))
+            return false;
+        if (producer->serial > q->producer_serial) {
+            send_producer(conn, q->request_id, producer);
+            q->producer_serial = producer->serial;
+            q->source_serial = 0;
+        }
+        if (!send_data_sources(conn, producer))
+            return false;
     }
-    send_summary(conn, request_id);
+    return true;
+}
+
+void tw_query_begin(struct tw_service_conn *conn, uint64_t request_id, bool sessions_only)
+{
+    conn->querying = (struct tw_querying){
+        .active = true,
+        .request_id = request_id,
+        .sessions_only = sessions_only,
+    };
+}
+
+void tw_query_run(struct tw_service_conn *conn)
+{
+    struct tw_querying *q = &conn->querying;
+
+    if (!q->active || !send_sessions(conn) || (!q->sessions_only && !send_producers(conn)))
+        return;
+    send_summary(conn, q->request_id);
+    q->active = false;
 }
 
 void tw_query_capabilities(struct tw_service_conn *conn, uint64_t request_id)

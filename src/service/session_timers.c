@@ -73,8 +73,8 @@ static void clear_of_producer(struct tw_session *session, struct tw_producer *pr
     struct tw_instance *instance;
     size_t n = 0;
 
-    TAILQ_FOREACH(instance, &session->instances, next)
-    if (instance->producer == producer && instance->source->clears_incremental)
+    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
+    if (instance->session == session && instance->source->clears_incremental)
         ids[n++] = instance->id;
     if (n)
         tw_producer_send_clear(producer, ids, n);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ enum {
     ANSWER_MS = 10 * 1000,   /* how long any answer may take that needs no producer */
     PATIENCE_MS = 60 * 1000, /* how much longer than its duration a session may take */
     PROGRESS_MS = 500,       /* between two updates of the line on the terminal */
+    SERVICE_TEXT_MAX = 1000, /* bytes of what the service says about an error */
 };
 
 /* ObservableEvents.Type, and field numbers (spec/proto/service_state.proto, consumer_port.proto).
@@ -167,6 +169,16 @@ static void read_buffers(struct session *s)
     (void)sent(s, tw_consumer_read_buffers(s->consumer, on_packet, on_read, s));
 }
 
+static void say_error(struct session *s, struct tw_bytes error)
+{
+    char text[SERVICE_TEXT_MAX];
+
+    snprintf(text, sizeof(text), "%.*s", (int)tw_min(error.n, sizeof(text) - 1),
+             (const char *)error.p);
+    tw_make_printable(text);
+    tw_progress_say(&s->progress, "the service ended the session: %s", text);
+}
+
 /* An error does not mean that nothing was recorded before it. */
 static void on_ended(void *user, int result, struct tw_bytes error)
 {
@@ -175,8 +187,7 @@ static void on_ended(void *user, int result, struct tw_bytes error)
     if (result == TW_E_CLOSED || s->phase == PHASE_OVER)
         return;
     if (error.n)
-        tw_progress_say(&s->progress, "the service ended the session: %.*s",
-                        (int)tw_min(error.n, 1000), (const char *)error.p);
+        say_error(s, error);
     else if (result)
         tw_progress_say(&s->progress, "the service refused the session: %s", tw_err_str(result));
     if (error.n || result)

@@ -36,8 +36,7 @@ int tw_print_version(void)
     return TW_EXIT_OK;
 }
 
-/* Whatever an argument holds, a message stays one line. */
-static void make_printable(char *text)
+void tw_make_printable(char *text)
 {
     for (; *text; text++)
         if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -52,7 +51,7 @@ int tw_usage_error(const char *command, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    make_printable(text);
+    tw_make_printable(text);
     fprintf(stderr, "tracewire%s%s: %s (try 'tracewire%s%s --help')\n", *command ? " " : "",
             command, text, *command ? " " : "", command);
     return TW_EXIT_USAGE;

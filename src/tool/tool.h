@@ -33,6 +33,10 @@ int tw_options_bad(int opt, char **argv);
  * TW_EXIT_USAGE. */
 int tw_usage_error(const char *command, const char *fmt, ...) TW_PRINTF(2, 3);
 
+/* Replaces control characters: whatever an argument or a peer says, a message stays one line and a
+ * terminal is not told anything. */
+void tw_make_printable(char *text);
+
 /* For --version: prints it and returns the exit status. */
 int tw_print_version(void);
 

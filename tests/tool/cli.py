@@ -52,6 +52,28 @@ def packets_of(data):
     return packets
 
 
+def field(number, value):
+    """A protobuf field: a number, bytes or text of less than 128 bytes."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    value = value.encode() if isinstance(value, str) else value
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def frame(request_id, member, body):
+    payload = field(2, request_id) + field(member, body)
+    return struct.pack("<I", len(payload)) + payload
+
+
+def reply(request_id, body, more=0):
+    return frame(request_id, 6, field(1, 1) + field(2, more) + field(3, body))
+
+
+BIND_REPLY = frame(1, 4, field(1, 1) + field(2, 1) + b"".join(
+    field(3, field(1, number) + field(2, name))
+    for number, name in [(1, "EnableTracing"), (3, "ReadBuffers"), (4, "FreeBuffers")]))
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="tracewire-cli.")
@@ -275,6 +297,40 @@ class Record(Case):
                     process.communicate(timeout=LIMIT)
             self.assertEqual(process.returncode, 4, answer)
             name.unlink()
+
+    def with_fake(self, out, *answers):
+        """record with a service that answers each request by the next of these bytes, then goes."""
+        name = self.folder / "fake"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(name))
+            listener.listen()
+            process = subprocess.Popen(self.record(name, 100, out), stderr=subprocess.PIPE,
+                                       text=True)
+            self.addCleanup(self.discard, process)
+            peer, _ = listener.accept()
+            with peer:
+                for answer in answers:
+                    peer.recv(4096)
+                    peer.sendall(answer)
+                peer.recv(4096)
+            text = process.communicate(timeout=LIMIT)[1]
+        return process.returncode, text
+
+    def test_what_the_service_says_does_not_reach_the_terminal_raw(self):
+        error = reply(2, field(1, 1) + field(3, "no\x1b[31m\nway"))
+        status, text = self.with_fake(self.folder / "t", BIND_REPLY, error)
+        self.assertEqual(status, 4)
+        self.assertIn("ended the session: no?[31m?way\n", text)
+
+    def test_what_came_before_the_service_went_is_kept(self):
+        out = self.folder / "t"
+        ended = reply(2, field(1, 1))
+        packet = reply(3, field(2, field(1, "whole") + field(2, 1)) + field(2, field(1, "pa")), 1)
+        status, text = self.with_fake(out, BIND_REPLY, ended, packet + reply(9, b""))
+        self.assertEqual(status, 4)
+        self.assertIn("lost", text)
+        self.assertIn("1 packets", text)
+        self.assertEqual(packets_of(out.read_bytes()), [b"whole"])
 
     def test_a_file_that_cannot_be_made_is_status_2(self):
         consumer, _ = self.service()

@@ -233,6 +233,7 @@ void rig_advance(struct rig *rig, uint64_t ms)
 {
     uint64_t until = rig->now_ns + ms * TW_NS_PER_MS;
 
+    rig_pump(rig);
     do {
         uint64_t due = tw_service_next_tick_ns(rig->service);
 

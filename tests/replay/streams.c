@@ -12,8 +12,9 @@
 /* Bytes of a stream up to which each position is a cut of its own: the time for that grows with
  * their square. */
 enum { ALONE_MAX = 8 * 1024 };
-/* A prime, so that cuts of a comb and boundaries of frames meet in every way. */
-enum { TOOTH = 251 };
+/* Bytes from one cut of a comb to the next, and so the runs that a stream takes: primes, so that
+ * cuts and the boundaries of frames meet in every way; the second one for the largest streams. */
+enum { TOOTH = 251, TOOTH_LARGE = 61, LARGE_MIN = 1024 * 1024 };
 
 /* More than any recorded stream has. */
 #define STREAM_MAX ((size_t)64 * 1024 * 1024)
@@ -171,7 +172,7 @@ void stream_feed(const struct stream *stream, struct cut cut, const struct sink 
 void stream_every_cut(const struct stream *stream, void (*try)(struct cut cut, void *user),
                       void *user)
 {
-    size_t n = stream->bytes.n;
+    size_t n = stream->bytes.n, tooth = n < LARGE_MIN ? TOOTH : TOOTH_LARGE;
 
     try((struct cut){.how = CUT_AS_RECORDED}, user);
     try((struct cut){.how = CUT_BYTES}, user);
@@ -179,6 +180,6 @@ void stream_every_cut(const struct stream *stream, void (*try)(struct cut cut, v
         for (size_t at = 0; at <= n; at++)
             try((struct cut){.how = CUT_ONCE, .at = at}, user);
     else
-        for (size_t at = 1; at <= TOOTH; at++)
-            try((struct cut){.how = CUT_COMB, .at = at, .tooth = TOOTH}, user);
+        for (size_t at = 1; at <= tooth; at++)
+            try((struct cut){.how = CUT_COMB, .at = at, .tooth = tooth}, user);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/fd.h"
 #include "service/core.h"
 #include "service/producer.h"
 #include "service/query.h"
@@ -92,17 +93,18 @@ void tw_conn_doom(struct tw_service_conn *conn, const char *why)
 static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
                   bool has_more, int fd)
 {
-    int rc;
+    int rc =
+        conn->doomed ? TW_E_CLOSED : tw_host_reply(&conn->host, request_id, body, has_more, fd);
 
-    if (conn->doomed)
+    if (!rc) {
+        wake(conn);
         return;
-    rc = tw_host_reply(&conn->host, request_id, body, has_more, fd);
+    }
+    tw_fd_close(&fd);
     if (rc == TW_E_LIMIT)
         tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
-    else if (rc)
-        tw_conn_doom(conn, "out of memory for a reply");
     else
-        wake(conn);
+        tw_conn_doom(conn, conn->host.why ? conn->host.why : "out of memory for a reply");
 }
 
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes bytes,
@@ -124,6 +126,7 @@ void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const Prot
 
     scratch->n = 0;
     if (tw_pbc_pack(msg, scratch)) {
+        tw_fd_close(&fd);
         tw_conn_doom(conn, "out of memory for a reply");
         return;
     }

@@ -230,7 +230,8 @@ void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t
 
 /* Ends a connection at the next opportunity. why is a static text. */
 void tw_conn_doom(struct tw_service_conn *conn, const char *why);
-/* Answers a call with the packed message, and wakes the connection. */
+/* Answers a call with the packed message, and wakes the connection. fd is -1 or taken, whatever
+ * comes of it: a connection that cannot take a reply is doomed. */
 void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const ProtobufCMessage *reply,
                    bool has_more, int fd);
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes reply,

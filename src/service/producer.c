@@ -103,12 +103,6 @@ bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
     return true;
 }
 
-static void send_command(struct tw_producer *producer, Tw__GetAsyncCommandResponse *command, int fd)
-{
-    if (producer->commands.wanted)
-        tw_conn_reply(producer->conn, producer->commands.id, &command->base, true, fd);
-}
-
 /* The producer gets a descriptor of its own; ours stays open for as long as it lives. */
 static int tell_of_shm(struct tw_producer *producer)
 {
@@ -127,7 +121,7 @@ static int tell_of_shm(struct tw_producer *producer)
     command.cmd_case = TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_TRACING;
     command.setup_tracing = &setup;
     producer->told_of_shm = true;
-    send_command(producer, &command, fd);
+    tw_conn_reply(producer->conn, producer->commands.id, &command.base, true, fd);
     return 0;
 }
 
@@ -137,7 +131,7 @@ int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page
                                                  page_size ? page_size : producer->page_size_hint);
     int rc;
 
-    if (producer->told_of_shm)
+    if (producer->told_of_shm || !tw_producer_listens(producer))
         return 0;
     if (producer->smb.n_pages == 0) {
         rc = tw_shm_create(&producer->shm, sizes.size);

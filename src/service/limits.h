@@ -30,7 +30,8 @@ enum {
     TW_PATCHES_MAX = 1024,
     /* Clock snapshots kept until they are read. TW-LIM-021 */
     TW_CLOCK_SNAPSHOTS_MAX = 16,
-    /* Lifecycle events kept until they are read; the oldest of a kind makes room. TW-LIM-022 */
+    /* Lifecycle events kept until they are read; the oldest that comes again makes room. TW-LIM-022
+     */
     TW_LIFECYCLE_EVENTS_MAX = 64,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,

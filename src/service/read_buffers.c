@@ -149,10 +149,11 @@ static int put_packet(struct tw_buf *carry, struct tw_writer *w, const struct tw
 static bool put_carry(struct tw_reading *r, struct tw_writer *w)
 {
     size_t left = r->carry.n - r->carry_offset, n = tw_min(left, room(w));
-    struct tw_bytes part = {.p = r->carry.p + r->carry_offset, .n = n};
+    struct tw_bytes part = {.n = n};
 
     if (left == 0)
         return false;
+    part.p = r->carry.p + r->carry_offset;
     if (n > 0)
         put_slice(w, &part, 1, n == left);
     r->carry_offset += n;
@@ -166,11 +167,13 @@ static bool put_carry(struct tw_reading *r, struct tw_writer *w)
 /* The service's own packets, each small enough for a frame. True when some are left. */
 static bool put_service_packets(struct tw_reading *r, struct tw_writer *w)
 {
-    struct tw_bytes left = {.p = r->service_packets.p + r->service_offset,
-                            .n = r->service_packets.n - r->service_offset};
-    struct tw_reader reader = tw_reader_of(left);
+    struct tw_bytes all = tw_buf_bytes(&r->service_packets);
+    struct tw_reader reader = tw_reader_of(all);
     struct tw_field packet;
 
+    if (all.n == 0)
+        return false;
+    reader.p += r->service_offset;
     while (!tw_read_field(&reader, &packet)) {
         r->service_offset = (size_t)(reader.p - r->service_packets.p);
         if (packet.bytes.n > room(w)) {

@@ -72,14 +72,16 @@ void tw_snapshot_clocks(struct tw_session *session)
         s->ns[i] = tw_service_now(session->service, snapshot_clocks[i].clock);
 }
 
-/* The oldest of this kind, so that many flushes do not hide when the session started. */
-static void forget_event(struct tw_session *session, enum tw_lifecycle kind)
+/* The oldest of those that come again and again, so that many flushes do not hide when the session
+ * started. */
+static void forget_event(struct tw_session *session)
 {
     size_t i = 0;
 
-    while (i < session->n_events && session->events[i].kind != kind)
+    while (i + 1 < session->n_events && session->events[i].kind != TW_LIFECYCLE_FLUSH_STARTED &&
+           session->events[i].kind != TW_LIFECYCLE_ALL_FLUSHED &&
+           session->events[i].kind != TW_LIFECYCLE_READ_COMPLETE)
         i++;
-    i = i < session->n_events ? i : 0;
     memmove(&session->events[i], &session->events[i + 1],
             (--session->n_events - i) * sizeof(session->events[0]));
 }
@@ -89,7 +91,7 @@ void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind)
     if (builtin(session)->disable_service_events)
         return;
     if (session->n_events == TW_LIFECYCLE_EVENTS_MAX)
-        forget_event(session, kind);
+        forget_event(session);
     session->events[session->n_events++] = (struct tw_lifecycle_event){
         .kind = kind,
         .ns = tw_service_now(session->service, CLOCK_BOOTTIME),

@@ -130,12 +130,12 @@ Tw__TraceConfig *rig_config(struct rig *rig, const char *data_source);
 
 struct rig_trace {
     struct tw_bytes *packets;
-    Tw__TracePacket **decoded;
+    Tw__TracePacket **decoded; /* NULL for what is no packet all the way down */
     size_t n;
     bool whole; /* the stream ended as it should */
 };
 
-/* Everything there is to read, decoded; a packet that does not decode fails. */
+/* Everything there is to read. */
 struct rig_trace rig_read(struct rig_peer *consumer);
 /* How many packets carry this text; the first of them in *ret_first unless that is NULL. */
 size_t rig_find(const struct rig_trace *trace, const char *text, Tw__TracePacket **ret_first);

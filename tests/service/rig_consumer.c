@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/service/rig.h"
@@ -54,7 +55,7 @@ Tw__TraceConfig *rig_config(struct rig *rig, const char *data_source)
 struct pieces {
     struct tw_buf bytes;
     size_t *ends;
-    size_t n, max;
+    size_t n, cap;
 };
 
 static void collect(struct rig_peer *consumer, const struct rig_reply *reply, struct pieces *out)
@@ -68,7 +69,11 @@ static void collect(struct rig_peer *consumer, const struct rig_reply *reply, st
         RIG_MUST(!tw_buf_append(&out->bytes, slice->data.data, slice->data.len));
         if (!slice->last_slice_for_packet)
             continue;
-        RIG_MUST(out->n < out->max);
+        if (out->n == out->cap) {
+            out->cap = out->cap ? 2 * out->cap : 64;
+            out->ends = reallocarray(out->ends, out->cap, sizeof(*out->ends));
+            RIG_MUST(out->ends);
+        }
         out->ends[out->n++] = out->bytes.n;
     }
 }
@@ -87,9 +92,8 @@ static struct rig_trace decode(struct rig *rig, const struct pieces *pieces)
         ProtobufCMessage *msg;
 
         trace.packets[i] = (struct tw_bytes){.p = bytes + from, .n = pieces->ends[i] - from};
-        RIG_MUST(
-            !tw_pbc_unpack(&tw__trace_packet__descriptor, &rig->arena, trace.packets[i], &msg));
-        trace.decoded[i] = (Tw__TracePacket *)msg;
+        if (!tw_pbc_unpack(&tw__trace_packet__descriptor, &rig->arena, trace.packets[i], &msg))
+            trace.decoded[i] = (Tw__TracePacket *)msg;
         from = pieces->ends[i];
     }
     RIG_MUST(from == pieces->bytes.n);
@@ -98,15 +102,13 @@ static struct rig_trace decode(struct rig *rig, const struct pieces *pieces)
 
 struct rig_trace rig_read(struct rig_peer *consumer)
 {
-    enum { PACKETS_MAX = 65536 };
     struct rig *rig = consumer->rig;
-    struct pieces pieces = {.bytes = TW_BUF_INIT(SIZE_MAX / 4), .max = PACKETS_MAX};
+    struct pieces pieces = {.bytes = TW_BUF_INIT(SIZE_MAX / 4)};
     uint64_t id = rig_send(consumer, TW_CONSUMER_READ_BUFFERS, NULL);
     const struct rig_reply *last;
     struct rig_trace trace;
 
     rig_pump(rig);
-    pieces.ends = zeroed(rig, pieces.max * sizeof(*pieces.ends));
     for (size_t i = 0; i < consumer->n_replies; i++)
         if (consumer->replies[i].id == id)
             collect(consumer, &consumer->replies[i], &pieces);
@@ -114,6 +116,7 @@ struct rig_trace rig_read(struct rig_peer *consumer)
     trace = decode(rig, &pieces);
     trace.whole = last && last->success && !last->has_more;
     tw_buf_deinit(&pieces.bytes);
+    free(pieces.ends);
     return trace;
 }
 
@@ -124,8 +127,8 @@ size_t rig_find(const struct rig_trace *trace, const char *text, Tw__TracePacket
     for (size_t i = 0; i < trace->n; i++) {
         Tw__TracePacket *packet = trace->decoded[i];
 
-        if (packet->data_case != TW__TRACE_PACKET__DATA_FOR_TESTING || !packet->for_testing->str ||
-            strcmp(packet->for_testing->str, text) != 0)
+        if (!packet || packet->data_case != TW__TRACE_PACKET__DATA_FOR_TESTING ||
+            !packet->for_testing->str || strcmp(packet->for_testing->str, text) != 0)
             continue;
         if (n++ == 0 && ret_first)
             *ret_first = packet;
@@ -136,7 +139,7 @@ size_t rig_find(const struct rig_trace *trace, const char *text, Tw__TracePacket
 Tw__TracePacket *rig_kind(const struct rig_trace *trace, Tw__TracePacket__DataCase kind, size_t nth)
 {
     for (size_t i = 0; i < trace->n; i++)
-        if (trace->decoded[i]->data_case == kind && nth-- == 0)
+        if (trace->decoded[i] && trace->decoded[i]->data_case == kind && nth-- == 0)
             return trace->decoded[i];
     return NULL;
 }

@@ -121,6 +121,8 @@ static void forged_packets_are_dropped_and_counted(void **state)
     trace = rig_read(s.consumer);
     assert_int_equal(rig_find(&trace, "honest", NULL), 1);
     for (size_t i = 0; i < trace.n; i++)
+        assert_non_null(trace.decoded[i]);
+    for (size_t i = 0; i < trace.n; i++)
         if (trace.decoded[i]->trusted_packet_sequence_id != 1)
             assert_int_equal(trace.decoded[i]->data_case, TW__TRACE_PACKET__DATA_FOR_TESTING);
     assert_int_equal(stats_of(s.consumer)->invalid_packets, N);

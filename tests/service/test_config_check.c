@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which trace configs are refused, and how many sessions there may be. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/limits.h"
+#include "tests/harness.h"
+#include "tests/service/rig.h"
+
+/* What EnableTracing said at once, NULL when nothing: the session runs. */
+static const char *error_of(struct rig *rig, const Tw__TraceConfig *config)
+{
+    struct rig_peer *consumer = rig_consumer(rig);
+    uint64_t id = rig_enable(consumer, config);
+    Tw__EnableTracingResponse *response =
+        rig_decode(consumer, rig_last(consumer, id), &tw__enable_tracing_response__descriptor);
+    const char *error = response ? response->error : NULL;
+
+    assert_non_null(consumer->conn);
+    if (response)
+        assert_true(response->disabled);
+    rig_disconnect(consumer);
+    return error;
+}
+
+static void too_long(Tw__TraceConfig *c)
+{
+    c->has_duration_ms = true;
+    c->duration_ms = UINT32_MAX;
+}
+
+static void no_buffers(Tw__TraceConfig *c)
+{
+    c->n_buffers = 0;
+}
+
+static void many_buffers(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__BufferConfig *list[TW_SESSION_BUFFERS_MAX + 1];
+
+    for (size_t i = 0; i < TW_SESSION_BUFFERS_MAX + 1; i++)
+        list[i] = c->buffers[0];
+    c->buffers = list;
+    c->n_buffers = TW_SESSION_BUFFERS_MAX + 1;
+}
+
+static void buffer_without_a_size(Tw__TraceConfig *c)
+{
+    c->buffers[0]->has_size_kb = false;
+}
+
+static void empty_buffer(Tw__TraceConfig *c)
+{
+    c->buffers[0]->size_kb = 0;
+}
+
+static void buffer_over_4_gib(Tw__TraceConfig *c)
+{
+    c->buffers[0]->size_kb = 4 * 1024 * 1024 + 1;
+}
+
+static void buffer_that_wraps(Tw__TraceConfig *c)
+{
+    c->buffers[0]->size_kb = UINT32_MAX;
+}
+
+static void many_sources(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__DataSource *list[TW_CONFIG_DATA_SOURCES_MAX + 1];
+
+    for (size_t i = 0; i < TW_CONFIG_DATA_SOURCES_MAX + 1; i++)
+        list[i] = c->data_sources[0];
+    c->data_sources = list;
+    c->n_data_sources = TW_CONFIG_DATA_SOURCES_MAX + 1;
+}
+
+static void large_source(Tw__TraceConfig *c)
+{
+    static char text[TW_NESTED_MAX + 1];
+
+    memset(text, 'x', sizeof(text) - 1);
+    c->data_sources[0]->config->name = text;
+}
+
+static void target_out_of_range(Tw__TraceConfig *c)
+{
+    c->data_sources[0]->config->has_target_buffer = true;
+    c->data_sources[0]->config->target_buffer = 1;
+}
+
+static void target_of_another_name(Tw__TraceConfig *c)
+{
+    c->buffers[0]->name = tw_pbc_str("here");
+    c->data_sources[0]->config->target_buffer_name = tw_pbc_str("there");
+}
+
+static void regex(Tw__TraceConfig *c)
+{
+    static char *list[1];
+
+    list[0] = tw_pbc_str(".*");
+    c->data_sources[0]->n_producer_name_regex_filter = 1;
+    c->data_sources[0]->producer_name_regex_filter = list;
+}
+
+static void triggers(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__TriggerConfig t = TW__TRACE_CONFIG__TRIGGER_CONFIG__INIT;
+
+    t.has_trigger_mode = true;
+    t.trigger_mode = TW__TRACE_CONFIG__TRIGGER_CONFIG__TRIGGER_MODE__START_TRACING;
+    c->trigger_config = &t;
+}
+
+static void into_file(Tw__TraceConfig *c)
+{
+    c->has_write_into_file = c->write_into_file = true;
+}
+
+static void into_path(Tw__TraceConfig *c)
+{
+    c->output_path = tw_pbc_str("trace");
+}
+
+static void compressed(Tw__TraceConfig *c)
+{
+    c->has_compression_type = true;
+    c->compression_type = TW__TRACE_CONFIG__COMPRESSION_TYPE__COMPRESSION_TYPE_DEFLATE;
+}
+
+static void compressed_otherwise(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__CompressionConfig z = TW__TRACE_CONFIG__COMPRESSION_CONFIG__INIT;
+
+    c->compression = &z;
+}
+
+static void filtered(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__TraceFilter f = TW__TRACE_CONFIG__TRACE_FILTER__INIT;
+
+    c->trace_filter = &f;
+}
+
+static void semaphore(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__SessionSemaphore s = TW__TRACE_CONFIG__SESSION_SEMAPHORE__INIT;
+    static Tw__TraceConfig__SessionSemaphore *list[] = {&s};
+
+    c->n_session_semaphores = 1;
+    c->session_semaphores = list;
+}
+
+static void lockdown(Tw__TraceConfig *c)
+{
+    c->has_lockdown_mode = true;
+    c->lockdown_mode = TW__TRACE_CONFIG__LOCKDOWN_MODE_OPERATION__LOCKDOWN_SET;
+}
+
+static void exclusive(Tw__TraceConfig *c)
+{
+    c->has_exclusive_prio = true;
+    c->exclusive_prio = 1;
+}
+
+static void long_name(Tw__TraceConfig *c)
+{
+    static char text[TW_NAME_MAX + 2];
+
+    memset(text, 'x', sizeof(text) - 1);
+    c->unique_session_name = text;
+}
+
+static void what_cannot_be_done_is_refused_with_a_text(void **state)
+{
+    static const struct {
+        void (*spoil)(Tw__TraceConfig *c);
+        const char *text;
+    } rows[] = {
+        {too_long, "duration_ms"},
+        {no_buffers, "no buffers"},
+        {many_buffers, "128 buffers"},
+        {buffer_without_a_size, "size_kb"},
+        {empty_buffer, "size_kb"},
+        {buffer_over_4_gib, "size_kb"},
+        {buffer_that_wraps, "size_kb"},
+        {many_sources, "1024 data sources"},
+        {large_source, "120 KiB"},
+        {target_out_of_range, "target_buffer"},
+        {target_of_another_name, "target_buffer"},
+        {regex, "producer_name_regex_filter"},
+        {triggers, "trigger_config"},
+        {into_file, "write_into_file"},
+        {into_path, "output_path"},
+        {compressed, "compression"},
+        {compressed_otherwise, "compression"},
+        {filtered, "trace_filter"},
+        {semaphore, "session_semaphores"},
+        {lockdown, "lockdown_mode"},
+        {exclusive, "exclusive_prio"},
+        {long_name, "unique_session_name"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rig rig;
+        Tw__TraceConfig *config;
+        const char *error;
+
+        rig_init(&rig);
+        config = rig_config(&rig, "source");
+        assert_null(error_of(&rig, config));
+        rows[i].spoil(config);
+        error = error_of(&rig, config);
+        assert_non_null(error);
+        assert_non_null(strstr(error, rows[i].text));
+        assert_null(error_of(&rig, rig_config(&rig, "source")));
+        rig_free(&rig);
+    }
+}
+
+static void what_is_at_the_limit_is_accepted(void **state)
+{
+    struct rig rig;
+    Tw__TraceConfig *config;
+
+    (void)state;
+    rig_init(&rig);
+    config = rig_config(&rig, "source");
+    config->has_duration_ms = true;
+    config->duration_ms = TW_DURATION_MAX_MS;
+    config->buffers[0]->name = tw_pbc_str("here");
+    config->data_sources[0]->config->target_buffer_name = tw_pbc_str("here");
+    assert_null(error_of(&rig, config));
+    many_buffers(config);
+    config->n_buffers = TW_SESSION_BUFFERS_MAX;
+    assert_null(error_of(&rig, config));
+    many_sources(config);
+    config->n_data_sources = TW_CONFIG_DATA_SOURCES_MAX;
+    assert_null(error_of(&rig, config));
+    rig_free(&rig);
+}
+
+static void a_config_near_the_frame_limit_reaches_its_producer(void **state)
+{
+    static char text[119 * 1024 + 1];
+    struct rig rig;
+    struct rig_peer *producer;
+    Tw__TraceConfig *config;
+
+    (void)state;
+    rig_init(&rig);
+    producer = rig_producer(&rig, "p");
+    rig_register(producer, "source");
+    memset(text, 'x', sizeof(text) - 1);
+    config = rig_config(&rig, "source");
+    config->data_sources[0]->config->legacy_config = text;
+    rig_enable(rig_consumer(&rig), config);
+    assert_non_null(producer->conn);
+    assert_string_equal(
+        rig_command(producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_START_DATA_SOURCE, 0)
+            ->start_data_source->config->legacy_config,
+        text);
+    rig_free(&rig);
+}
+
+static void a_session_name_is_unique(void **state)
+{
+    struct rig rig;
+    Tw__TraceConfig *config;
+    struct rig_peer *first;
+
+    (void)state;
+    rig_init(&rig);
+    config = rig_config(&rig, "source");
+    config->unique_session_name = tw_pbc_str("mine");
+    first = rig_consumer(&rig);
+    rig_enable(first, config);
+    assert_non_null(error_of(&rig, config));
+    rig_call(first, TW_CONSUMER_FREE_BUFFERS, NULL);
+    assert_null(error_of(&rig, config));
+    rig_free(&rig);
+}
+
+static struct rig_peer *session_of(struct rig *rig, int32_t uid)
+{
+    struct rig_peer *consumer = rig_connect_silent(rig, TW_SERVICE_CONSUMER, uid);
+
+    assert_int_equal(tw_client_bind(&consumer->client), 0);
+    rig_pump(rig);
+    rig_enable(consumer, rig_config(rig, "source"));
+    return consumer;
+}
+
+static void there_are_15_sessions_and_5_of_a_user(void **state)
+{
+    struct rig rig;
+    struct rig_peer *last;
+
+    (void)state;
+    rig_init(&rig);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(session_of(&rig, 1)->n_replies, 0);
+    last = session_of(&rig, 1);
+    assert_int_equal(last->n_replies, 1);
+    rig_disconnect(last);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(session_of(&rig, 2 + i / 5)->n_replies, 0);
+    rig_free(&rig);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        tw_unit_test(what_cannot_be_done_is_refused_with_a_text),
+        tw_unit_test(what_is_at_the_limit_is_accepted),
+        tw_unit_test(a_config_near_the_frame_limit_reaches_its_producer),
+        tw_unit_test(a_session_name_is_unique),
+        tw_unit_test(there_are_15_sessions_and_5_of_a_user),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

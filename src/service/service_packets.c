@@ -14,17 +14,23 @@
 
 enum { TRACE_PACKET_FIELD = 1 };
 
+enum { SNAPSHOT_BOOTTIME = 0, SNAPSHOT_MONOTONIC = 4 };
+
 static const struct {
     clockid_t clock;
     uint32_t id;
 } snapshot_clocks[TW_CLOCKS] = {
-    {CLOCK_BOOTTIME, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_BOOTTIME},
-    {CLOCK_REALTIME_COARSE, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_REALTIME_COARSE},
-    {CLOCK_MONOTONIC_COARSE, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC_COARSE},
-    {CLOCK_REALTIME, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_REALTIME},
-    {CLOCK_MONOTONIC, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC},
-    {CLOCK_MONOTONIC_RAW, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC_RAW},
+    [SNAPSHOT_BOOTTIME] = {CLOCK_BOOTTIME, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_BOOTTIME},
+    [1] = {CLOCK_REALTIME_COARSE, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_REALTIME_COARSE},
+    [2] = {CLOCK_MONOTONIC_COARSE, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC_COARSE},
+    [3] = {CLOCK_REALTIME, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_REALTIME},
+    [SNAPSHOT_MONOTONIC] = {CLOCK_MONOTONIC, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC},
+    [5] = {CLOCK_MONOTONIC_RAW, TW__BUILTIN_CLOCK__BUILTIN_CLOCK_MONOTONIC_RAW},
 };
+
+/* A difference of BOOTTIME and MONOTONIC that moved by more than this was moved by a suspend, and
+ * not by the time that passes between two readings. Nanoseconds. */
+#define SUSPEND_NS INT64_C(1000000)
 
 /* Lets a reader find the packets of a broken file again. The figure is the protocol's
  * (src/tracing/service/tracing_service_impl.h at v58.2). */
@@ -56,6 +62,24 @@ static const Tw__TraceConfig__BuiltinDataSource *builtin(const struct tw_session
     return b ? b : &none;
 }
 
+/*
+ * The kernel keeps BOOTTIME ahead of MONOTONIC by a constant but for suspends. Read one after the
+ * other they differ by some hundred nanoseconds more or less each time, and a slice that began
+ * before a snapshot and ended after it would get longer or shorter by that. So the difference is
+ * taken from the first reading until a suspend changes it. TW-TRACE-010
+ */
+static void settle_monotonic(struct tw_service *service, struct tw_clock_snapshot *s)
+{
+    int64_t ahead = (int64_t)(s->ns[SNAPSHOT_BOOTTIME] - s->ns[SNAPSHOT_MONOTONIC]);
+    int64_t moved = ahead - service->boot_ahead_ns;
+
+    if (!service->boot_ahead_known || moved > SUSPEND_NS || moved < -SUSPEND_NS) {
+        service->boot_ahead_ns = ahead;
+        service->boot_ahead_known = true;
+    }
+    s->ns[SNAPSHOT_MONOTONIC] = s->ns[SNAPSHOT_BOOTTIME] - (uint64_t)service->boot_ahead_ns;
+}
+
 void tw_snapshot_clocks(struct tw_session *session)
 {
     struct tw_clock_snapshot *s;
@@ -70,6 +94,7 @@ void tw_snapshot_clocks(struct tw_session *session)
     s = &session->clocks[session->n_clocks++];
     for (size_t i = 0; i < TW_CLOCKS; i++)
         s->ns[i] = tw_service_now(session->service, snapshot_clocks[i].clock);
+    settle_monotonic(session->service, s);
 }
 
 /* The oldest of those that come again and again, so that many flushes do not hide when the session

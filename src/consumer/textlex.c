@@ -69,6 +69,7 @@ bool tw_lex_is(const struct tw_lex *lex, char c)
 /* White space and comments. */
 static void skip_blank(struct tw_lex *lex)
 {
+    static const char blank[] = {' ', '\t', '\r', '\v', '\f'};
     bool comment = false;
 
     for (int c; (c = peek(lex, 0)) >= 0; lex->at++) {
@@ -78,7 +79,7 @@ static void skip_blank(struct tw_lex *lex)
             comment = false;
         } else if (c == '#') {
             comment = true;
-        } else if (!comment && !memchr(" \t\r\v\f", c, 5)) {
+        } else if (!comment && !memchr(blank, c, sizeof(blank))) {
             return;
         }
     }

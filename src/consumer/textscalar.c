@@ -121,7 +121,7 @@ static int parse_enum_name(struct tw_text *t, const ProtobufCEnumDescriptor *e, 
 static int parse_enum(struct tw_text *t, const ProtobufCEnumDescriptor *e, uint64_t *ret_bits)
 {
     struct tw_token at = t->lex.token;
-    uint64_t bits;
+    uint64_t bits = 0;
     int r;
 
     if (at.kind == TW_TOKEN_NAME)

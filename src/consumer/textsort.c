@@ -42,9 +42,13 @@ int tw_text_sort(struct tw_buf *out, size_t start)
 {
     struct tw_bytes all = {.p = out->p + start, .n = out->n - start};
     size_t count = find_spans(all, NULL), at = 0;
-    struct span *spans = calloc(count, sizeof(*spans));
-    uint8_t *sorted = malloc(all.n);
+    struct span *spans;
+    uint8_t *sorted;
 
+    if (count == 0)
+        return 0;
+    spans = calloc(count, sizeof(*spans));
+    sorted = malloc(all.n);
     if (!spans || !sorted) {
         free(spans);
         free(sorted);

@@ -198,8 +198,8 @@ void tw_flushes_free(struct tw_session *session)
 {
     struct tw_flush *flush;
 
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
     while ((flush = TAILQ_FIRST(&session->flushes))) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         answer(session, flush->reply, false);
         free_flush(flush);
     }

@@ -58,12 +58,34 @@ static int watch_stall(struct tw_peer_socket *peer, bool blocked, bool progress)
                         tw_clock_ns(CLOCK_MONOTONIC) + PEER_STALL_MS * TW_NS_PER_MS);
 }
 
+static void discard(struct tw_tx *tx)
+{
+    struct tw_bytes bytes;
+    int fd;
+
+    while (!tw_tx_peek(tx, &bytes, &fd))
+        tw_tx_sent(tx, bytes.n);
+}
+
+/* A producer that has gone is not told anything any more, but what it committed before is still in
+ * the socket: only the end of that is its end. TW_MORE: the socket takes no more. */
+static int send_waiting(struct tw_peer_socket *peer)
+{
+    struct tw_tx *tx = &peer->conn->host.tx;
+    int rc = tw_pump_out(peer->io.fd, tx);
+
+    if (rc != TW_E_CLOSED || peer->conn->port != TW_SERVICE_PRODUCER)
+        return rc;
+    discard(tx);
+    return 0;
+}
+
 /* Sends what waits and sets what the loop is to wait for. Positive or negative: the end. */
 static int flush_out(struct tw_peer_socket *peer)
 {
     struct tw_tx *tx = &peer->conn->host.tx;
     size_t before = tw_tx_queued(tx);
-    int rc = tw_pump_out(peer->io.fd, tx);
+    int rc = send_waiting(peer);
     bool blocked = rc == TW_MORE;
 
     if (rc && !blocked)
@@ -83,7 +105,8 @@ static int turn(struct tw_peer_socket *peer, uint32_t events)
 {
     int rc, in = 0;
 
-    if (events & EPOLLIN)
+    /* EPOLLHUP comes while there is still something to read. */
+    if (!peer->more && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         in = tw_pump_in(peer->io.fd, &peer->conn->host.rx);
     if (in && in != TW_MORE)
         return in;
@@ -93,10 +116,7 @@ static int turn(struct tw_peer_socket *peer, uint32_t events)
         TW_IGNORE(tw_pump_out(peer->io.fd, &peer->conn->host.tx)); /* the last word, if it fits */
         return rc;
     }
-    rc = flush_out(peer);
-    if (rc)
-        return rc;
-    return events & (EPOLLHUP | EPOLLERR) && !(events & EPOLLIN) ? TW_E_CLOSED : 0;
+    return flush_out(peer);
 }
 
 static void on_peer(struct tw_io *io, uint32_t events)
@@ -142,8 +162,8 @@ void tw_peers_deinit(struct tw_peers *peers)
 {
     struct tw_peer_socket *peer;
 
-    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
     while ((peer = TAILQ_FIRST(&peers->list)))
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         peer_free(peer, NULL);
 }
 

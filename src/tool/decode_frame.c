@@ -49,8 +49,11 @@ static void copy_name(char dst[TW_DECODE_NAME_MAX], struct tw_bytes name)
 {
     size_t n = tw_min(name.n, TW_DECODE_NAME_MAX - 1);
 
-    for (size_t i = 0; i < n; i++)
-        dst[i] = name.p[i] > ' ' && name.p[i] <= '~' ? (char)name.p[i] : '?';
+    for (size_t i = 0; i < n; i++) {
+        char c = (char)name.p[i];
+
+        dst[i] = c > ' ' && c <= '~' ? c : '?';
+    }
     dst[n] = '\0';
 }
 

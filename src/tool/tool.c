@@ -62,12 +62,13 @@ struct unit {
     uint64_t factor;
 };
 
-static const struct unit time_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}, {NULL, 0}};
+enum { SECOND_MS = 1000, MINUTE_MS = 60000, HOUR_MS = 3600000, MB_KB = 1024, GB_KB = 1048576 };
 
-static const struct unit size_units[] = {{"kb", 1}, {"mb", 1024}, {"gb", 1024 * 1024},
-                                         {"k", 1},  {"m", 1024},  {"g", 1024 * 1024},
-                                         {NULL, 0}};
+static const struct unit time_units[] = {
+    {"ms", 1}, {"s", SECOND_MS}, {"m", MINUTE_MS}, {"h", HOUR_MS}, {NULL, 0}};
+
+static const struct unit size_units[] = {{"kb", 1},    {"mb", MB_KB}, {"gb", GB_KB}, {"k", 1},
+                                         {"m", MB_KB}, {"g", GB_KB},  {NULL, 0}};
 
 /* The digits at the start of text; *ret_rest is what follows. */
 static int parse_digits(const char *text, uint64_t *ret_value, const char **ret_rest)

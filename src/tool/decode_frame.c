@@ -50,9 +50,9 @@ static void copy_name(char dst[TW_DECODE_NAME_MAX], struct tw_bytes name)
     size_t n = tw_min(name.n, TW_DECODE_NAME_MAX - 1);
 
     for (size_t i = 0; i < n; i++) {
-        char c = (char)name.p[i];
-
-        dst[i] = c > ' ' && c <= '~' ? c : '?';
+        dst[i] = (char)name.p[i];
+        if (dst[i] <= ' ' || dst[i] > '~')
+            dst[i] = '?';
     }
     dst[n] = '\0';
 }

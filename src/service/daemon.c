@@ -78,10 +78,8 @@ static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_servi
 static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
                  const char **ret_socket)
 {
-    int rc;
+    int rc = tw_service_new(&daemon->service, NULL);
 
-    *ret_socket = NULL;
-    rc = tw_service_new(&daemon->service, NULL);
     if (rc)
         return rc;
     daemon->service->timers = tw_loop_timers(daemon->loop);
@@ -102,6 +100,7 @@ int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
     struct tw_daemon *daemon = calloc(1, sizeof(*daemon));
     int rc;
 
+    *ret_socket = NULL;
     if (!daemon)
         return -ENOMEM;
     daemon->loop = loop;

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service on real sockets; the loop runs in turns between what the test does. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "consumer_port.pb-c.h"
+#include "frame/client_session.h"
+#include "frame/pump.h"
+#include "service/core.h"
+#include "service/daemon.h"
+#include "tests/harness.h"
+#include "wire/pbc.h"
+
+enum { ROUNDS_MAX = 20000 }; /* turns of the loop that no exchange needs */
+
+struct scene {
+    char folder[64], producer[96], consumer[96];
+    struct tw_loop *loop;
+    struct tw_daemon *daemon;
+};
+
+static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **ret_socket)
+{
+    struct tw_daemon_options options = {
+        .producer_socket = s->producer,
+        .consumer_socket = s->consumer,
+        .access = {.mode = 0640, .group = (gid_t)-1},
+    };
+
+    return tw_daemon_new(s->loop, &options, ret_daemon, ret_socket);
+}
+
+static void make_folder(struct scene *s)
+{
+    snprintf(s->folder, sizeof(s->folder), "/tmp/tracewire-test-XXXXXX");
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(s->producer, sizeof(s->producer), "%s/p", s->folder);
+    snprintf(s->consumer, sizeof(s->consumer), "%s/c", s->folder);
+    assert_int_equal(tw_loop_new(&s->loop), 0);
+}
+
+static void begin(struct scene *s)
+{
+    const char *socket;
+
+    make_folder(s);
+    assert_int_equal(start(s, &s->daemon, &socket), 0);
+}
+
+static void end(struct scene *s)
+{
+    tw_daemon_free(s->daemon);
+    tw_loop_free(s->loop);
+    assert_int_equal(access(s->producer, F_OK), -1);
+    assert_int_equal(access(s->consumer, F_OK), -1);
+    assert_int_equal(rmdir(s->folder), 0);
+}
+
+static int dial(const char *name)
+{
+    struct sockaddr_un addr;
+    socklen_t len;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(tw_sock_address(name, &addr, &len), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&addr, len), 0);
+    return fd;
+}
+
+static void turn(struct scene *s)
+{
+    assert_int_equal(tw_loop_once(s->loop, 0), 0);
+}
+
+/* A client on a real socket. */
+struct peer {
+    int fd;
+    struct tw_client client;
+};
+
+static void join(struct peer *peer, const char *name, const struct tw_port *port)
+{
+    peer->fd = dial(name);
+    assert_int_equal(tw_client_init(&peer->client, port), 0);
+    assert_int_equal(tw_client_bind(&peer->client), 0);
+}
+
+static void leave(struct peer *peer)
+{
+    tw_fd_close(&peer->fd);
+    tw_client_deinit(&peer->client);
+}
+
+/* The next event, with the loop turning meanwhile; false when the connection has ended. */
+static bool await(struct scene *s, struct peer *peer, struct tw_client_event_out *event)
+{
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        int rc = tw_client_next(&peer->client, event);
+
+        if (rc != TW_MORE)
+            return !rc;
+        rc = tw_pump_out(peer->fd, &peer->client.tx);
+        assert_true(!rc || rc == TW_MORE || rc == TW_E_CLOSED);
+        turn(s);
+        if (tw_pump_in(peer->fd, &peer->client.rx) == TW_E_CLOSED)
+            tw_client_end(&peer->client, "closed");
+    }
+    fail();
+    return false;
+}
+
+static void call(struct peer *peer, uint32_t method, const ProtobufCMessage *req, bool drop_reply)
+{
+    struct tw_buf buf = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+
+    assert_int_equal(tw_pbc_pack(req, &buf), 0);
+    assert_int_equal(
+        tw_client_call(&peer->client, method, tw_buf_bytes(&buf), drop_reply, -1, NULL, NULL), 0);
+    tw_buf_deinit(&buf);
+}
+
+static void bind_peer(struct scene *s, struct peer *peer)
+{
+    struct tw_client_event_out event;
+
+    assert_true(await(s, peer, &event));
+    assert_int_equal(event.kind, TW_CLIENT_BOUND);
+}
+
+static void initialize(struct scene *s, struct peer *peer)
+{
+    Tw__InitializeConnectionRequest hello = TW__INITIALIZE_CONNECTION_REQUEST__INIT;
+    struct tw_client_event_out event;
+
+    join(peer, s->producer, &tw_producer_port);
+    bind_peer(s, peer);
+    call(peer, TW_PRODUCER_INITIALIZE_CONNECTION, &hello.base, false);
+    assert_true(await(s, peer, &event));
+    assert_true(event.success);
+}
+
+static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
+{
+    struct scene s;
+    struct stat st;
+
+    (void)state;
+    begin(&s);
+    assert_int_equal(stat(s.producer, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_int_equal(stat(s.consumer, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    end(&s);
+}
+
+static void a_stale_socket_is_replaced(void **state)
+{
+    struct scene s;
+    struct tw_sock_access access = {.mode = 0600, .group = (gid_t)-1};
+    const char *socket;
+    int fd;
+
+    (void)state;
+    make_folder(&s);
+    assert_int_equal(tw_sock_listen(s.producer, &access, &fd), 0);
+    tw_fd_close(&fd); /* the file stays */
+    assert_int_equal(start(&s, &s.daemon, &socket), 0);
+    end(&s);
+}
+
+static void a_live_socket_is_left_alone(void **state)
+{
+    struct scene s;
+    struct tw_daemon *second;
+    struct peer peer;
+    const char *socket;
+
+    (void)state;
+    begin(&s);
+    assert_int_equal(start(&s, &second, &socket), TW_E_EXISTS);
+    assert_ptr_equal(socket, s.producer);
+    join(&peer, s.producer, &tw_producer_port);
+    bind_peer(&s, &peer);
+    leave(&peer);
+    end(&s);
+}
+
+static void a_file_that_is_no_socket_is_left_alone(void **state)
+{
+    struct scene s;
+    const char *socket;
+    int fd;
+
+    (void)state;
+    make_folder(&s);
+    fd = open(s.consumer, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    tw_fd_close(&fd);
+    assert_int_equal(start(&s, &s.daemon, &socket), TW_E_EXISTS);
+    assert_ptr_equal(socket, s.consumer);
+    assert_int_equal(access(s.producer, F_OK), -1); /* the first is taken back */
+    assert_int_equal(unlink(s.consumer), 0);
+    s.daemon = NULL;
+    end(&s);
+}
+
+static void abstract_names_work(void **state)
+{
+    struct scene s;
+    struct peer peer;
+    const char *socket;
+
+    (void)state;
+    make_folder(&s);
+    snprintf(s.producer, sizeof(s.producer), "@tracewire-test-%d-p", getpid());
+    snprintf(s.consumer, sizeof(s.consumer), "@tracewire-test-%d-c", getpid());
+    assert_int_equal(start(&s, &s.daemon, &socket), 0);
+    join(&peer, s.consumer, &tw_consumer_port);
+    bind_peer(&s, &peer);
+    leave(&peer);
+    end(&s);
+}
+
+static void who_connected_is_known_from_the_socket(void **state)
+{
+    struct scene s;
+    struct peer producer, consumer;
+    struct tw_client_event_out event;
+    struct tw_arena arena = TW_ARENA_INIT(1 << 20);
+    Tw__QueryServiceStateRequest req = TW__QUERY_SERVICE_STATE_REQUEST__INIT;
+    ProtobufCMessage *msg;
+    const Tw__TracingServiceState *told;
+
+    (void)state;
+    begin(&s);
+    initialize(&s, &producer);
+    join(&consumer, s.consumer, &tw_consumer_port);
+    bind_peer(&s, &consumer);
+    call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
+    assert_true(await(&s, &consumer, &event));
+    assert_int_equal(
+        tw_pbc_unpack(&tw__query_service_state_response__descriptor, &arena, event.reply, &msg), 0);
+    told = ((Tw__QueryServiceStateResponse *)msg)->service_state;
+    assert_int_equal(told->n_producers, 1);
+    assert_int_equal(told->producers[0]->pid, getpid());
+    assert_int_equal(told->producers[0]->uid, getuid());
+    tw_arena_deinit(&arena);
+    leave(&producer);
+    leave(&consumer);
+    end(&s);
+}
+
+/* How many producers and data sources a consumer sees. */
+static void count(struct scene *s, size_t *ret_producers, size_t *ret_sources)
+{
+    struct peer consumer;
+    struct tw_client_event_out event;
+    struct tw_arena arena = TW_ARENA_INIT(16 << 20);
+    Tw__QueryServiceStateRequest req = TW__QUERY_SERVICE_STATE_REQUEST__INIT;
+
+    *ret_producers = *ret_sources = 0;
+    join(&consumer, s->consumer, &tw_consumer_port);
+    bind_peer(s, &consumer);
+    call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
+    do {
+        ProtobufCMessage *msg;
+        const Tw__TracingServiceState *told;
+
+        assert_true(await(s, &consumer, &event));
+        assert_int_equal(
+            tw_pbc_unpack(&tw__query_service_state_response__descriptor, &arena, event.reply, &msg),
+            0);
+        told = ((Tw__QueryServiceStateResponse *)msg)->service_state;
+        *ret_producers += told->n_producers;
+        *ret_sources += told->n_data_sources;
+    } while (event.has_more);
+    tw_arena_deinit(&arena);
+    leave(&consumer);
+}
+
+static void what_a_producer_left_behind_is_worked_on(void **state)
+{
+    /* Either everything is dropped unanswered, or answers are on their way to nobody. */
+    (void)state;
+    for (int drop_reply = 0; drop_reply <= 1; drop_reply++) {
+        enum { COMMITS = 200 }; /* more than are worked on in one turn */
+        struct scene s;
+        struct peer producer, consumer;
+        struct tw_client_event_out event;
+        Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
+        Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
+        Tw__CommitDataRequest__ChunksToMove *moves[] = {&move};
+        Tw__EnableTracingRequest enable = TW__ENABLE_TRACING_REQUEST__INIT;
+        Tw__GetTraceStatsRequest ask = TW__GET_TRACE_STATS_REQUEST__INIT;
+        Tw__TraceConfig config = TW__TRACE_CONFIG__INIT;
+        Tw__TraceConfig__BufferConfig buffer = TW__TRACE_CONFIG__BUFFER_CONFIG__INIT;
+        Tw__TraceConfig__BufferConfig *buffers[] = {&buffer};
+        struct tw_arena arena = TW_ARENA_INIT(1 << 20);
+        ProtobufCMessage *msg;
+
+        begin(&s);
+        join(&consumer, s.consumer, &tw_consumer_port);
+        bind_peer(&s, &consumer);
+        buffer.has_size_kb = true;
+        buffer.size_kb = 64;
+        config.n_buffers = 1;
+        config.buffers = buffers;
+        enable.trace_config = &config;
+        call(&consumer, TW_CONSUMER_ENABLE_TRACING, &enable.base, false);
+        initialize(&s, &producer);
+        req.n_chunks_to_move = 1;
+        req.chunks_to_move = moves;
+        for (int i = 0; i < COMMITS; i++)
+            call(&producer, TW_PRODUCER_COMMIT_DATA, &req.base, drop_reply);
+        assert_int_equal(tw_pump_out(producer.fd, &producer.client.tx), 0);
+        leave(&producer);
+        for (int i = 0; i < 50; i++)
+            turn(&s);
+        call(&consumer, TW_CONSUMER_GET_TRACE_STATS, &ask.base, false);
+        assert_true(await(&s, &consumer, &event));
+        assert_int_equal(
+            tw_pbc_unpack(&tw__get_trace_stats_response__descriptor, &arena, event.reply, &msg), 0);
+        assert_int_equal(((Tw__GetTraceStatsResponse *)msg)->trace_stats->chunks_discarded,
+                         COMMITS);
+        assert_int_equal(((Tw__GetTraceStatsResponse *)msg)->trace_stats->producers_connected, 0);
+        tw_arena_deinit(&arena);
+        leave(&consumer);
+        end(&s);
+    }
+}
+
+static void a_producer_that_left_is_forgotten(void **state)
+{
+    struct scene s;
+    struct peer producer;
+    size_t producers, sources;
+
+    (void)state;
+    begin(&s);
+    initialize(&s, &producer);
+    count(&s, &producers, &sources);
+    assert_int_equal(producers, 1);
+    leave(&producer);
+    turn(&s);
+    turn(&s);
+    count(&s, &producers, &sources);
+    assert_int_equal(producers, 0);
+    end(&s);
+}
+
+/* Its answers fill its socket and then the service's queue; nothing more is read from it then, and
+ * so its requests fill its own socket in the end. */
+static void a_peer_that_does_not_read_is_not_read_from(void **state)
+{
+    enum { QUIET_TURNS = 50, REQUESTS_MAX = 10 * 1000 * 1000 };
+    struct scene s;
+    struct peer deaf;
+    size_t producers, sources;
+    int quiet = 0;
+
+    (void)state;
+    begin(&s);
+    initialize(&s, &deaf);
+    for (int i = 0; quiet < QUIET_TURNS; i++) {
+        assert_true(i < REQUESTS_MAX);
+        if (tw_tx_queued(&deaf.client.tx) == 0)
+            assert_int_equal(tw_client_call(&deaf.client, TW_PRODUCER_SYNC, (struct tw_bytes){0},
+                                            false, -1, NULL, NULL),
+                             0);
+        deaf.client.requests.n = 0; /* it does not wait for answers either */
+        quiet = tw_pump_out(deaf.fd, &deaf.client.tx) ? quiet + 1 : 0;
+        turn(&s);
+    }
+    count(&s, &producers, &sources); /* others are served */
+    assert_int_equal(producers, 1);
+    leave(&deaf);
+    end(&s);
+}
+
+static void running_out_of_descriptors_is_survived(void **state)
+{
+    struct scene s;
+    struct rlimit before, few;
+    int fds[8], n_open = tw_fd_count_open();
+    struct peer peer;
+
+    (void)state;
+    begin(&s);
+    tw_log_set_level(TW_LOG_ERROR);
+    for (int i = 0; i < 8; i++)
+        fds[i] = dial(s.producer); /* in the backlog until the loop turns */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = (rlim_t)tw_fd_count_open() + 2;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < 20; i++)
+        turn(&s);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 0; i < 8; i++)
+        tw_fd_close(&fds[i]);
+    for (int i = 0; i < 20; i++)
+        turn(&s);
+    join(&peer, s.producer, &tw_producer_port);
+    bind_peer(&s, &peer);
+    leave(&peer);
+    tw_log_set_level(TW_LOG_INFO);
+    end(&s);
+    assert_int_equal(tw_fd_count_open(), n_open);
+}
+
+static void garbage_ends_only_its_own_connection(void **state)
+{
+    static const uint8_t large[] = {0xff, 0xff, 0xff, 0x7f};
+    struct scene s;
+    struct peer good;
+    char byte;
+    int fd;
+
+    (void)state;
+    begin(&s);
+    tw_log_set_level(TW_LOG_ERROR);
+    initialize(&s, &good);
+    fd = dial(s.producer);
+    turn(&s);
+    assert_int_equal(write(fd, large, sizeof(large)), sizeof(large));
+    turn(&s);
+    turn(&s);
+    assert_int_equal(read(fd, &byte, 1), 0);
+    tw_fd_close(&fd);
+    tw_log_set_level(TW_LOG_INFO);
+    {
+        size_t producers, sources;
+
+        count(&s, &producers, &sources);
+        assert_int_equal(producers, 1);
+    }
+    leave(&good);
+    end(&s);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        tw_unit_test(sockets_have_their_mode_and_go_with_the_daemon),
+        tw_unit_test(a_stale_socket_is_replaced),
+        tw_unit_test(a_live_socket_is_left_alone),
+        tw_unit_test(a_file_that_is_no_socket_is_left_alone),
+        tw_unit_test(abstract_names_work),
+        tw_unit_test(who_connected_is_known_from_the_socket),
+        tw_unit_test(what_a_producer_left_behind_is_worked_on),
+        tw_unit_test(a_producer_that_left_is_forgotten),
+        tw_unit_test(a_peer_that_does_not_read_is_not_read_from),
+        tw_unit_test(running_out_of_descriptors_is_survived),
+        tw_unit_test(garbage_ends_only_its_own_connection),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -52,6 +52,13 @@ def packets_of(data):
     return packets
 
 
+def judge_trace(path):
+    """protoc, which shares no code with us, reads it by our schema."""
+    done = subprocess.run(["tests/interop/protoc-check", path], capture_output=True, text=True,
+                          check=False, timeout=LIMIT)
+    assert done.returncode == 0, done
+
+
 def field(number, value):
     """A protobuf field: a number, bytes or text of less than 128 bytes."""
     if isinstance(value, int):
@@ -467,6 +474,83 @@ class Decode(Case):
 """)
 
 
+class Serve(Case):
+    def serve(self, *flags, **kwargs):
+        """A service that is ready, on the sockets "producer" and "consumer" of the folder."""
+        process = subprocess.Popen(
+            [tracewire, "serve", "--producer-socket", self.folder / "producer",
+             "--consumer-socket", self.folder / "consumer", *flags],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kwargs,
+        )
+        self.addCleanup(self.discard, process)
+        self.assertIn("ready", process.stderr.readline())
+        return process
+
+    def sockets(self):
+        return sorted(p.name for p in self.folder.iterdir())
+
+    def end(self, process, signo):
+        process.send_signal(signo)
+        self.assertEqual(process.wait(LIMIT), 0)
+        self.assertEqual(self.sockets(), [])
+
+    def test_sigterm_ends_it_with_status_0(self):
+        self.end(self.serve(), signal.SIGTERM)
+
+    def test_sigint_ends_it_with_status_0(self):
+        self.end(self.serve(), signal.SIGINT)
+
+    def test_a_stale_socket_is_replaced(self):
+        crashed = self.serve()
+        crashed.kill()
+        crashed.wait()
+        self.assertEqual(self.sockets(), ["consumer", "producer"])
+        self.end(self.serve(), signal.SIGTERM)
+
+    def test_a_live_socket_is_left_alone(self):
+        first = self.serve()
+        second = run("serve", "--producer-socket", self.folder / "producer",
+                     "--consumer-socket", self.folder / "other")
+        self.assertEqual(second.returncode, 1, second)
+        self.one_line(second, self.folder / "producer", "in use")
+        self.assertEqual(self.sockets(), ["consumer", "producer"])
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.connect(str(self.folder / "producer"))
+        self.end(first, signal.SIGTERM)
+
+    def test_what_is_no_socket_is_left_alone(self):
+        kept = self.file("producer", "not yours")
+        done = run("serve", "--producer-socket", kept, "--consumer-socket", self.folder / "c")
+        self.assertEqual(done.returncode, 1, done)
+        self.one_line(done, kept)
+        self.assertEqual(kept.read_text(), "not yours")
+        self.assertEqual(self.sockets(), ["producer"])
+
+    def test_the_sockets_get_the_rights_asked_for(self):
+        process = self.serve("--socket-mode", "640", "--socket-group", str(os.getgid()))
+        for name in ("producer", "consumer"):
+            status = (self.folder / name).stat()
+            self.assertEqual((status.st_mode & 0o777, status.st_gid), (0o640, os.getgid()))
+        self.end(process, signal.SIGTERM)
+
+    def test_bad_rights_are_refused(self):
+        self.refused(run("serve", "--socket-mode", "rw"), "rw")
+        self.refused(run("serve", "--socket-mode", "1777"), "1777")
+        self.refused(run("serve", "--socket-group", "no such group"), "no such group")
+
+    def test_the_service_manager_is_told(self):
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind("\0tracewire-cli-%d" % os.getpid())
+        manager.settimeout(LIMIT)
+        env = {**os.environ, "NOTIFY_SOCKET": "@tracewire-cli-%d" % os.getpid()}
+        process = self.serve(env=env)
+        self.assertEqual(manager.recv(100), b"READY=1")
+        self.end(process, signal.SIGTERM)
+        self.assertEqual(manager.recv(100), b"STOPPING=1")
+
+
 def frames_of(event):
     """Frames that begin and end in one recorded message: a lower bound of what is printed."""
     data, n = bytes.fromhex(event.get("hex", "")), 0
@@ -490,6 +574,7 @@ class Demo(Case):
         self.assertGreater(int(arrived["test packets"]), 100)
         self.assertRegex(done.stdout, r"lost +0 by the producer, 0 gaps\n\Z")
         packets = packets_of(out.read_bytes())
+        judge_trace(out)
         self.assertIn(f"{len(packets)} packets", done.stdout)
         # field 900, for_testing, is what the numbered packets have
         numbered = sum(b"\xa2\x38" in p for p in packets)

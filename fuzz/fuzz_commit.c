@@ -22,9 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     BUFFERS = 2,
-    STEPS_MAX = 400,
-    RECONNECTS_MAX = 8,
-    READS_MAX = 24,
+    STEPS_MAX = 128,
+    SESSIONS_MAX = 4, /* with what is connected for them: the dearest of all steps */
+    READS_MAX = 8,
     PAGE_SIZE = 4096,
 };
 
@@ -32,7 +32,7 @@ struct scene {
     struct rig rig;
     struct rig_peer *producer, *consumer;
     struct tw_bytes input;
-    int reconnects, reads;
+    int sessions, reads;
 };
 
 static uint16_t input_u16(struct tw_bytes *input)
@@ -281,7 +281,7 @@ static void advance(struct scene *s)
 /* The other end comes again as somebody else. */
 static void reconnect(struct scene *s)
 {
-    if (s->reconnects++ >= RECONNECTS_MAX)
+    if (s->sessions++ >= SESSIONS_MAX)
         return;
     if (input_byte(&s->input) & 1) {
         rig_disconnect(s->producer);
@@ -325,6 +325,8 @@ static void notify(struct scene *s)
 
 static void end_session(struct scene *s)
 {
+    if (s->sessions++ >= SESSIONS_MAX)
+        return;
     rig_send(s->consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
     rig_pump(&s->rig);
     if (s->consumer->conn)
@@ -375,6 +377,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     s = (struct scene){.input = {.p = data, .n = size}};
     rig_init(&s.rig);
+    s.rig.undecoded = true;
     s.consumer = rig_consumer(&s.rig);
     connect_producer(&s);
     start_session(&s);

@@ -56,6 +56,7 @@ struct rig {
     struct tw_arena arena; /* everything handed out by the functions below */
     uint64_t now_ns;       /* every clock, and REALTIME a day ahead */
     size_t chunk_bytes;    /* bytes carried at once */
+    bool undecoded;        /* packets are left as they are: faster */
     struct rig_peer peers[RIG_PEERS_MAX];
     size_t n_peers;
 };
@@ -130,7 +131,7 @@ Tw__TraceConfig *rig_config(struct rig *rig, const char *data_source);
 
 struct rig_trace {
     struct tw_bytes *packets;
-    Tw__TracePacket **decoded; /* NULL for what is no packet all the way down */
+    Tw__TracePacket **decoded; /* NULL for what is no packet all the way down, or undecoded */
     size_t n;
     bool whole; /* the stream ended as it should */
 };

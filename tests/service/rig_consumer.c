@@ -92,7 +92,8 @@ static struct rig_trace decode(struct rig *rig, const struct pieces *pieces)
         ProtobufCMessage *msg;
 
         trace.packets[i] = (struct tw_bytes){.p = bytes + from, .n = pieces->ends[i] - from};
-        if (!tw_pbc_unpack(&tw__trace_packet__descriptor, &rig->arena, trace.packets[i], &msg))
+        if (!rig->undecoded &&
+            !tw_pbc_unpack(&tw__trace_packet__descriptor, &rig->arena, trace.packets[i], &msg))
             trace.decoded[i] = (Tw__TracePacket *)msg;
         from = pieces->ends[i];
     }

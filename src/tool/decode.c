@@ -14,15 +14,17 @@
 static const char help[] =
     "Usage: tracewire decode [--no-smb] FILE\n"
     "\n"
-    "Prints a recorded connection as text: frames with the port messages in them, and the images\n"
-    "of the shared memory. FILE is a recording NAME.jsonl, or NAME.jsonl.gz compressed by gzip;\n"
-    "the images are beside it as NAME.smb.0000.bin.gz and so on.\n"
+    "Prints a recorded connection as text: frames with the port messages in them, and\n"
+    "the images of the shared memory. FILE is a recording NAME.jsonl, or\n"
+    "NAME.jsonl.gz compressed by gzip; the images are beside it as\n"
+    "NAME.smb.0000.bin.gz and so on.\n"
     "\n"
     "      --no-smb   leave the images out\n"
     "  -h, --help     this text\n"
     "      --version  the version\n"
     "\n"
-    "Exit status: 0 success, 1 the recording is damaged, 2 bad command line or missing file.\n";
+    "Exit status: 0 success, 1 the recording is damaged, 2 bad command line or\n"
+    "missing file.\n";
 
 /* Bytes of a path to an image. */
 enum { IMAGE_PATH_MAX = 4096 };

@@ -32,14 +32,16 @@ enum {
 static const char help[] =
     "Usage: tracewire demo [-o FILE] [-t TIME]\n"
     "\n"
-    "Runs a service, a producer and a consumer together and sums up the trace they made.\n"
+    "Runs a service, a producer and a consumer together and sums up the trace they\n"
+    "made.\n"
     "\n"
     "  -o, --out FILE   the trace file (default tracewire-demo.pftrace)\n"
     "  -t, --time TIME  how long: a number and ms or s (default 2s)\n"
     "  -h, --help       this text\n"
     "      --version    the version\n"
     "\n"
-    "Exit status: 0 everything that was written has arrived, 1 failure, 2 bad command line.\n";
+    "Exit status: 0 everything that was written has arrived, 1 failure, 2 bad command\n"
+    "line.\n";
 
 /* The files of the demo, in a directory of its own. */
 enum { FILE_PRODUCER, FILE_CONSUMER, FILE_NOTIFY, FILE_CONFIG, FILE_LOG, FILE_MAX };

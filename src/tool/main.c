@@ -31,8 +31,8 @@ static int print_help(void)
            "  -h, --help     this text\n"
            "      --version  the version\n"
            "\n"
-           "Exit status: 0 success, 1 failure, 2 bad command line or missing file; the help of a\n"
-           "command names those it has besides.\n");
+           "Exit status: 0 success, 1 failure, 2 bad command line or missing file; the help\n"
+           "of a command names those it has besides.\n");
     return TW_EXIT_OK;
 }
 

@@ -17,25 +17,26 @@
 enum { SOCKET_MODE = 0666, SOCKET_MODE_MAX = 0777 };
 
 static const char help[] =
-    "Usage: tracewire serve [OPTION]...\n"
-    "Run the tracing service until SIGINT or SIGTERM.\n"
+    "Usage: tracewire serve [FLAGS]\n"
     "\n"
-    "  --producer-socket NAME  listen here for producers; a path, or @NAME in the\n"
-    "                          abstract namespace (default: the variable\n"
-    "                          PERFETTO_PRODUCER_SOCK_NAME, else\n"
-    "                          /run/perfetto/traced-producer.sock if /run/perfetto\n"
-    "                          exists, else /tmp/perfetto-producer)\n"
-    "  --consumer-socket NAME  the same for consumers, with CONSUMER for PRODUCER\n"
-    "  --socket-mode MODE      rights of both sockets, octal (default: 666)\n"
-    "  --socket-group GROUP    group of both sockets, a name or a number\n"
-    "  --help                  print this\n"
-    "  --version               print the version\n"
+    "The tracing service, in the foreground until SIGINT or SIGTERM.\n"
+    "\n"
+    "      --producer-socket NAME  listen here for producers: a path, or @NAME in the\n"
+    "                              abstract namespace; default\n"
+    "                              PERFETTO_PRODUCER_SOCK_NAME, else\n"
+    "                              /run/perfetto/traced-producer.sock if\n"
+    "                              /run/perfetto exists, else /tmp/perfetto-producer\n"
+    "      --consumer-socket NAME  the same for consumers, with CONSUMER for PRODUCER\n"
+    "      --socket-mode MODE      rights of both sockets, octal (default 666)\n"
+    "      --socket-group GROUP    group of both sockets, a name or a number\n"
+    "  -h, --help                  this text\n"
+    "      --version               the version\n"
     "\n"
     "A socket that nobody listens on is removed, a live one never. One line on\n"
     "standard error says when the service is ready; with NOTIFY_SOCKET set, the\n"
     "service manager is told too.\n"
     "\n"
-    "Exit status: 0 ended by a signal, 1 failure, 2 usage.\n";
+    "Exit status: 0 ended by a signal, 1 failure, 2 bad command line.\n";
 
 static int parse_mode(const char *text, mode_t *ret_mode)
 {

@@ -138,6 +138,10 @@ class Usage(Case):
             self.assertTrue(done.stdout.startswith("Usage: tracewire"), args)
             self.assertIn("tatus", done.stdout)
 
+    def test_help_fits_an_old_terminal(self):
+        for args in [["--help"], *([c, "--help"] for c in COMMANDS)]:
+            self.assertLessEqual(max(map(len, run(*args).stdout.splitlines())), 80, args)
+
     def test_help_names_every_command(self):
         text = run("--help").stdout
         for command in COMMANDS:

@@ -39,8 +39,7 @@ struct decode {
 static int bad_line(const struct decode *d, const char *why)
 {
     fflush(stdout);
-    fprintf(stderr, "tracewire decode: %s:%zu: %s\n", d->path, tw_recording_line(d->recording),
-            why);
+    tw_complain("decode", "%s:%zu: %s", d->path, tw_recording_line(d->recording), why);
     return TW_EXIT_FAILURE;
 }
 
@@ -155,18 +154,18 @@ static int decode_file(const char *path, bool images)
     int status, rc = tw_recording_open(path, &d.recording);
 
     if (rc || stat(path, &st) != 0) {
-        fprintf(stderr, "tracewire decode: %s: %s\n", path, tw_err_str(rc ? rc : -errno));
+        tw_complain("decode", "%s: %s", path, tw_err_str(rc ? rc : -errno));
         tw_recording_close(d.recording);
         return TW_EXIT_USAGE;
     }
     if (S_ISDIR(st.st_mode)) {
-        fprintf(stderr, "tracewire decode: %s: %s\n", path, tw_err_str(-EISDIR));
+        tw_complain("decode", "%s: %s", path, tw_err_str(-EISDIR));
         tw_recording_close(d.recording);
         return TW_EXIT_USAGE;
     }
     rc = tw_decoder_init(&d.decoder, stdout);
     if (rc) {
-        fprintf(stderr, "tracewire decode: %s\n", tw_err_str(rc));
+        tw_complain("decode", "%s", tw_err_str(rc));
         tw_recording_close(d.recording);
         return TW_EXIT_FAILURE;
     }

@@ -68,7 +68,7 @@ struct said {
 
 static int complain(const char *what, int rc)
 {
-    fprintf(stderr, "tracewire demo: %s: %s\n", what, tw_err_str(rc));
+    tw_complain("demo", "%s: %s", what, tw_err_str(rc));
     return rc;
 }
 
@@ -269,8 +269,10 @@ static int record(struct demo *d)
     if (rc)
         return complain("the consumer", rc);
     rc = wait_for(d, &d->consumer.ended, d->duration_ms + STEP_MS, "waiting for the trace");
+    if (!rc && d->consumer.status == TW_EXIT_USAGE)
+        return TW_E_INVALID; /* the trace file cannot be made: it has said so */
     if (!rc && d->consumer.status != TW_EXIT_OK) {
-        fprintf(stderr, "tracewire demo: the consumer ended with status %d\n", d->consumer.status);
+        tw_complain("demo", "the consumer ended with status %d", d->consumer.status);
         return TW_E_REFUSED;
     }
     return rc;
@@ -283,7 +285,7 @@ static int end_child(struct demo *d, struct tw_demo_child *child)
     tw_demo_signal(child, SIGTERM);
     rc = wait_for(d, &child->ended, STEP_MS, child->name);
     if (!rc && child->status != TW_EXIT_OK) {
-        fprintf(stderr, "tracewire demo: %s ended with status %d\n", child->name, child->status);
+        tw_complain("demo", "%s ended with status %d", child->name, child->status);
         return TW_E_REFUSED;
     }
     return rc;
@@ -350,7 +352,7 @@ static int print_summary(const char *path, const struct tw_summary *s, const str
     printf("lost           %" JSON_INTEGER_FORMAT " by the producer, %" PRIu64 " gaps\n",
            said->lost, s->gaps);
     if (!whole)
-        fprintf(stderr, "tracewire demo: what was written and what arrived differ\n");
+        tw_complain("demo", "what was written and what arrived differ");
     return whole ? TW_EXIT_OK : TW_EXIT_FAILURE;
 }
 
@@ -373,11 +375,11 @@ static int run_demo(const char *out, uint64_t duration_ms)
 
     if (rc)
         complain("setting up", rc);
-    else if ((rc = run(&d, &said)))
+    else if ((rc = run(&d, &said)) && d.consumer.status != TW_EXIT_USAGE)
         show_log(&d);
     tear_down(&d);
     if (rc)
-        return TW_EXIT_FAILURE;
+        return d.consumer.status == TW_EXIT_USAGE ? TW_EXIT_USAGE : TW_EXIT_FAILURE;
     rc = tw_summary_read(out, &summary);
     if (rc) {
         complain(out, rc);

@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tool/tool.h"
+
+/* Bytes of a message; what a service says may be a long line. */
+enum { TEXT_MAX = 1200 };
+
 #define CLEAR_LINE "\r\033[K"
 
 void tw_progress_init(struct tw_progress *progress)
@@ -28,12 +33,13 @@ void tw_progress_show(struct tw_progress *progress, const char *fmt, ...)
 
 void tw_progress_say(struct tw_progress *progress, const char *fmt, ...)
 {
+    char text[TEXT_MAX];
     va_list args;
 
-    fputs(progress->shown ? CLEAR_LINE "tracewire: " : "tracewire: ", stderr);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    tw_make_printable(text);
+    fprintf(stderr, "%stracewire: %s\n", progress->shown ? CLEAR_LINE : "", text);
     progress->shown = false;
 }

@@ -108,7 +108,7 @@ static int check(const struct arguments *args)
         return tw_usage_error("record", "-c and the short form (-t, -b, CATEGORY) exclude each "
                                         "other");
     if (!args->config && !short_form)
-        return tw_usage_error("record", "what to record? -c FILE, or -t, -b or CATEGORY");
+        return tw_usage_error("record", "what? -c FILE, or -t, -b or CATEGORY");
     if (!args->config && args->text)
         return tw_usage_error("record", "--txt is about the file of -c");
     if (!args->session.out)
@@ -146,7 +146,7 @@ int tw_cmd_record(int argc, char **argv)
     rc = args.config ? tw_record_config_read(args.config, args.text, &config, why)
                      : tw_record_config_make(&args.form, &config, why);
     if (rc) {
-        fprintf(stderr, "tracewire record: %s\n", why);
+        tw_complain("record", "%s", why);
         return TW_EXIT_USAGE;
     }
     status = tw_record_session(&args.session, &config);

@@ -175,7 +175,6 @@ static void say_error(struct session *s, struct tw_bytes error)
 
     snprintf(text, sizeof(text), "%.*s", (int)tw_min(error.n, sizeof(text) - 1),
              (const char *)error.p);
-    tw_make_printable(text);
     tw_progress_say(&s->progress, "the service ended the session: %s", text);
 }
 
@@ -392,8 +391,10 @@ static int open_all(struct session *s)
     int rc = tw_consumer_connect(s->options->socket, on_bound, s, &s->consumer);
 
     if (rc) {
-        fail(s, TW_EXIT_UNREACHABLE, s->options->socket,
-             rc == TW_E_INVALID ? "not an address of a socket" : tw_err_str(rc));
+        s->status = TW_EXIT_UNREACHABLE;
+        tw_progress_say(&s->progress, "cannot reach a service at %s: %s", s->options->socket,
+                        rc == TW_E_INVALID ? "not an address of a socket" : tw_err_str(rc));
+        over(s);
         return rc;
     }
     rc = tw_loop_new(&s->loop);

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Longest text of a usage error; a longer argument is cut, the line stays one line. */
-enum { USAGE_TEXT_MAX = 256 };
+/* Longest text of a message; a longer argument is cut, the line stays one line. */
+enum { USAGE_TEXT_MAX = 256, COMPLAINT_MAX = 1024 };
 
 void tw_options_begin(void)
 {
@@ -41,6 +41,18 @@ void tw_make_printable(char *text)
     for (; *text; text++)
         if ((unsigned char)*text < ' ' || *text == 0x7f)
             *text = '?';
+}
+
+void tw_complain(const char *command, const char *fmt, ...)
+{
+    char text[COMPLAINT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    tw_make_printable(text);
+    fprintf(stderr, "tracewire %s: %s\n", command, text);
 }
 
 int tw_usage_error(const char *command, const char *fmt, ...)

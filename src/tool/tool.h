@@ -29,6 +29,8 @@ int tw_cmd_demo(int argc, char **argv);
 void tw_options_begin(void);
 /* The line and the status for a '?' or ':' from getopt_long(). */
 int tw_options_bad(int opt, char **argv);
+/* "tracewire COMMAND: text" on standard error: one line, whatever is in the arguments. */
+void tw_complain(const char *command, const char *fmt, ...) TW_PRINTF(2, 3);
 /* "tracewire COMMAND: text (try 'tracewire COMMAND --help')" on standard error. Returns
  * TW_EXIT_USAGE. */
 int tw_usage_error(const char *command, const char *fmt, ...) TW_PRINTF(2, 3);

@@ -22,6 +22,8 @@
 /* Milliseconds that the threads and the socket get at the end; a service that does not read any
  * more must not keep us. */
 enum { END_MS = 3000 };
+/* Milliseconds without a service after which whoever waits at a terminal should know. */
+enum { LONELY_MS = 1000 };
 
 struct source {
     struct produce *produce;
@@ -41,7 +43,7 @@ struct produce {
     struct tw_loop *loop;
     struct tw_producer *producer;
     struct tw_io producer_io, done_io;
-    struct tw_timer end, last;
+    struct tw_timer end, last, lonely;
     struct source sources[2];
     struct run *runs;
     struct tw_produced produced;
@@ -188,6 +190,14 @@ static void on_last(struct tw_timer *timer)
     TW_CONTAINER_OF(timer, struct produce, last)->finished = true;
 }
 
+static void on_lonely(struct tw_timer *timer)
+{
+    struct produce *p = TW_CONTAINER_OF(timer, struct produce, lonely);
+
+    if (!tw_producer_connected(p->producer))
+        tw_log(TW_LOG_INFO, "produce: no service at %s yet, waiting for one", p->options->socket);
+}
+
 static int add_source(struct produce *p, struct source *source)
 {
     struct tw_data_source_config config = {
@@ -232,6 +242,10 @@ static int set_up_producer(struct produce *p)
 
     for (size_t i = 0; !r && i < TW_ARRAY_LEN(p->sources); i++)
         r = add_source(p, &p->sources[i]);
+    if (r)
+        return r;
+    r = tw_timer_set(tw_loop_timers(p->loop), &p->lonely,
+                     tw_clock_ns(CLOCK_MONOTONIC) + LONELY_MS * TW_NS_PER_MS);
     if (r)
         return r;
     p->producer_io.fd = tw_producer_fd(p->producer);
@@ -290,6 +304,7 @@ int tw_produce_run(const struct tw_produce_options *options)
         .done_io = {.fd = -1, .events = EPOLLIN, .fn = on_done},
         .end = {.fn = on_end},
         .last = {.fn = on_last},
+        .lonely = {.fn = on_lonely},
         .sources = {{.name = "track_event", .track_events = true}, {.name = "tw.seq"}},
     };
 

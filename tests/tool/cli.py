@@ -170,6 +170,8 @@ class Usage(Case):
 
     def test_a_strange_argument_still_makes_one_line(self):
         self.refused(run("a\nb\x1b[31m"))
+        self.refused(run("decode", "a\nb"), "a?b")
+        self.refused(run("record", "-c", "a\nb", "-o", "x"), "a?b")
 
     def test_record_says_what_does_not_fit_together(self):
         config = self.file("c", "")
@@ -373,6 +375,19 @@ class Record(Case):
         self.assertIn(b"\r\x1b[Ktracewire: tracing, 0.0 s of 0.1 s", shown)
         self.assertEqual(shown.count(b"\n"), 1)
         self.assertIn(b"wrote", shown)
+
+
+class Produce(Case):
+    def test_who_waits_for_a_service_says_so_once(self):
+        process = subprocess.Popen([tracewire, "produce", "--socket", self.folder / "none"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.discard, process)
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        text, more = process.communicate(timeout=LIMIT)
+        self.assertEqual((process.returncode, more), (0, ""))
+        self.assertIn(f"no service at {self.folder / 'none'} yet", said)
+        self.assertEqual(json.loads(text)["sessions"], 0)
 
 
 class Decode(Case):
@@ -603,7 +618,8 @@ class Demo(Case):
     def test_a_demo_that_fails_leaves_nothing_behind(self):
         done = run("demo", "-t", "1s", "-o", self.folder / "no" / "x",
                    env={**os.environ, "TMPDIR": str(self.folder)})
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.one_line(done, self.folder / "no" / "x")
         self.assertEqual(list(self.folder.iterdir()), [])
 
 

@@ -83,7 +83,7 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
     if (rc)
         return rc;
     daemon->service->timers = tw_loop_timers(daemon->loop);
-    tw_peers_init(&daemon->peers, daemon->loop, daemon->service);
+    tw_peers_init(&daemon->peers, daemon->loop, daemon->service, o->stall_ms);
     *ret_socket = o->producer_socket;
     rc = listen_on(daemon, &daemon->listeners[0], TW_SERVICE_PRODUCER, o->producer_socket,
                    &o->access);

@@ -11,6 +11,7 @@ struct tw_daemon;
 struct tw_daemon_options {
     const char *producer_socket, *consumer_socket; /* names as in base/sock.h; outlive the daemon */
     struct tw_sock_access access;
+    uint32_t stall_ms; /* how long a peer may not read before it is dropped; 0: the usual */
 };
 
 /* Listens on both sockets. On failure *ret_socket says which one it was, NULL if neither.

@@ -44,18 +44,18 @@ static void on_stall(struct tw_timer *timer)
 }
 
 /* The clock runs while the socket takes nothing, and starts again whenever it takes something. */
-static int watch_stall(struct tw_peer_socket *peer, bool blocked, bool progress)
+static int watch_stall(struct tw_peer_socket *peer, bool waits, bool progress)
 {
     struct tw_timers *timers = tw_loop_timers(peer->peers->loop);
 
-    if (!blocked) {
+    if (!waits) {
         tw_timer_clear(timers, &peer->stall);
         return 0;
     }
     if (tw_timer_is_set(&peer->stall) && !progress)
         return 0;
     return tw_timer_set(timers, &peer->stall,
-                        tw_clock_ns(CLOCK_MONOTONIC) + PEER_STALL_MS * TW_NS_PER_MS);
+                        tw_clock_ns(CLOCK_MONOTONIC) + peer->peers->stall_ms * TW_NS_PER_MS);
 }
 
 static void discard(struct tw_tx *tx)
@@ -90,7 +90,9 @@ static int flush_out(struct tw_peer_socket *peer)
 
     if (rc && !blocked)
         return rc;
-    rc = watch_stall(peer, blocked, tw_tx_queued(tx) < before);
+    /* A socket that still takes something need not be writable: work that waits for that waits for
+     * the peer to read as well. */
+    rc = watch_stall(peer, blocked || peer->more, !blocked || tw_tx_queued(tx) < before);
     if (rc)
         return rc;
     /* With work left over, room to send is the sign for the next turn: there is none while the peer
@@ -151,10 +153,12 @@ static struct tw_peer credentials(int fd)
     return (struct tw_peer){.pid = cred.pid, .uid = (int32_t)cred.uid};
 }
 
-void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service)
+void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service,
+                   uint32_t stall_ms)
 {
     peers->loop = loop;
     peers->service = service;
+    peers->stall_ms = stall_ms ? stall_ms : PEER_STALL_MS;
     TAILQ_INIT(&peers->list);
 }
 

@@ -12,10 +12,13 @@ struct tw_peer_socket;
 struct tw_peers {
     struct tw_loop *loop;
     struct tw_service *service;
+    uint32_t stall_ms; /* how long a peer may take nothing of what waits for it */
     TAILQ_HEAD(, tw_peer_socket) list;
 };
 
-void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service);
+/* stall_ms 0: the usual, TW-LIM-031. */
+void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service,
+                   uint32_t stall_ms);
 /* Closes every connection. */
 void tw_peers_deinit(struct tw_peers *peers);
 /* Takes the connected, non-blocking socket, also on failure. */

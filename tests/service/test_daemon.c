@@ -24,6 +24,7 @@ struct scene {
     char folder[64], producer[96], consumer[96];
     struct tw_loop *loop;
     struct tw_daemon *daemon;
+    uint32_t stall_ms;
 };
 
 static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **ret_socket)
@@ -32,6 +33,7 @@ static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **re
         .producer_socket = s->producer,
         .consumer_socket = s->consumer,
         .access = {.mode = 0640, .group = (gid_t)-1},
+        .stall_ms = s->stall_ms,
     };
 
     return tw_daemon_new(s->loop, &options, ret_daemon, ret_socket);
@@ -39,6 +41,7 @@ static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **re
 
 static void make_folder(struct scene *s)
 {
+    *s = (struct scene){0};
     snprintf(s->folder, sizeof(s->folder), "/tmp/tracewire-test-XXXXXX");
     assert_non_null(mkdtemp(s->folder));
     snprintf(s->producer, sizeof(s->producer), "%s/p", s->folder);
@@ -46,11 +49,12 @@ static void make_folder(struct scene *s)
     assert_int_equal(tw_loop_new(&s->loop), 0);
 }
 
-static void begin(struct scene *s)
+static void begin(struct scene *s, uint32_t stall_ms)
 {
     const char *socket;
 
     make_folder(s);
+    s->stall_ms = stall_ms;
     assert_int_equal(start(s, &s->daemon, &socket), 0);
 }
 
@@ -153,7 +157,7 @@ static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
     struct stat st;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     assert_int_equal(stat(s.producer, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
     assert_int_equal(stat(s.consumer, &st), 0);
@@ -184,7 +188,7 @@ static void a_live_socket_is_left_alone(void **state)
     const char *socket;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     assert_int_equal(start(&s, &second, &socket), TW_E_EXISTS);
     assert_ptr_equal(socket, s.producer);
     join(&peer, s.producer, &tw_producer_port);
@@ -240,7 +244,7 @@ static void who_connected_is_known_from_the_socket(void **state)
     const Tw__TracingServiceState *told;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     initialize(&s, &producer);
     join(&consumer, s.consumer, &tw_consumer_port);
     bind_peer(&s, &consumer);
@@ -306,7 +310,7 @@ static void what_a_producer_left_behind_is_worked_on(void **state)
         struct tw_arena arena = TW_ARENA_INIT(1 << 20);
         ProtobufCMessage *msg;
 
-        begin(&s);
+        begin(&s, 0);
         join(&consumer, s.consumer, &tw_consumer_port);
         bind_peer(&s, &consumer);
         buffer.has_size_kb = true;
@@ -344,7 +348,7 @@ static void a_producer_that_left_is_forgotten(void **state)
     size_t producers, sources;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     initialize(&s, &producer);
     count(&s, &producers, &sources);
     assert_int_equal(producers, 1);
@@ -356,31 +360,59 @@ static void a_producer_that_left_is_forgotten(void **state)
     end(&s);
 }
 
+/* Asks and never reads, until nothing moves any more or the connection has ended. */
+static void ask_without_reading(struct scene *s, struct peer *deaf)
+{
+    /* The service works on a few calls a turn: what its buffer holds keeps it busy for many. */
+    enum { QUIET_TURNS = 1000, TURNS_MAX = 1000 * 1000, BATCH = 200 };
+    int quiet = 0, rc = 0;
+
+    for (int i = 0; quiet < QUIET_TURNS && rc != TW_E_CLOSED; i++) {
+        assert_true(i < TURNS_MAX);
+        for (int j = 0; j < BATCH && tw_tx_queued(&deaf->client.tx) < 16 * 1024; j++)
+            assert_int_equal(tw_client_call(&deaf->client, TW_PRODUCER_SYNC, (struct tw_bytes){0},
+                                            false, -1, NULL, NULL),
+                             0);
+        deaf->client.requests.n = 0; /* it does not wait for answers either */
+        rc = tw_pump_out(deaf->fd, &deaf->client.tx);
+        quiet = rc ? quiet + 1 : 0;
+        turn(s);
+    }
+}
+
 /* Its answers fill its socket and then the service's queue; nothing more is read from it then, and
  * so its requests fill its own socket in the end. */
 static void a_peer_that_does_not_read_is_not_read_from(void **state)
 {
-    enum { QUIET_TURNS = 50, REQUESTS_MAX = 10 * 1000 * 1000 };
     struct scene s;
     struct peer deaf;
     size_t producers, sources;
-    int quiet = 0;
 
     (void)state;
-    begin(&s);
+    begin(&s, 3600 * 1000);
     initialize(&s, &deaf);
-    for (int i = 0; quiet < QUIET_TURNS; i++) {
-        assert_true(i < REQUESTS_MAX);
-        if (tw_tx_queued(&deaf.client.tx) == 0)
-            assert_int_equal(tw_client_call(&deaf.client, TW_PRODUCER_SYNC, (struct tw_bytes){0},
-                                            false, -1, NULL, NULL),
-                             0);
-        deaf.client.requests.n = 0; /* it does not wait for answers either */
-        quiet = tw_pump_out(deaf.fd, &deaf.client.tx) ? quiet + 1 : 0;
-        turn(&s);
-    }
+    ask_without_reading(&s, &deaf);
     count(&s, &producers, &sources); /* others are served */
     assert_int_equal(producers, 1);
+    leave(&deaf);
+    end(&s);
+}
+
+static void a_peer_that_does_not_read_is_dropped_in_the_end(void **state)
+{
+    struct scene s;
+    struct peer deaf;
+    size_t producers = 1, sources;
+
+    (void)state;
+    begin(&s, 1);
+    tw_log_set_level(TW_LOG_ERROR);
+    initialize(&s, &deaf);
+    ask_without_reading(&s, &deaf);
+    for (int i = 0; producers && i < ROUNDS_MAX; i++)
+        count(&s, &producers, &sources);
+    assert_int_equal(producers, 0);
+    tw_log_set_level(TW_LOG_INFO);
     leave(&deaf);
     end(&s);
 }
@@ -393,7 +425,7 @@ static void running_out_of_descriptors_is_survived(void **state)
     struct peer peer;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     tw_log_set_level(TW_LOG_ERROR);
     for (int i = 0; i < 8; i++)
         fds[i] = dial(s.producer); /* in the backlog until the loop turns */
@@ -425,7 +457,7 @@ static void garbage_ends_only_its_own_connection(void **state)
     int fd;
 
     (void)state;
-    begin(&s);
+    begin(&s, 0);
     tw_log_set_level(TW_LOG_ERROR);
     initialize(&s, &good);
     fd = dial(s.producer);
@@ -458,6 +490,7 @@ int main(void)
         tw_unit_test(what_a_producer_left_behind_is_worked_on),
         tw_unit_test(a_producer_that_left_is_forgotten),
         tw_unit_test(a_peer_that_does_not_read_is_not_read_from),
+        tw_unit_test(a_peer_that_does_not_read_is_dropped_in_the_end),
         tw_unit_test(running_out_of_descriptors_is_survived),
         tw_unit_test(garbage_ends_only_its_own_connection),
     };

@@ -47,7 +47,7 @@ struct tw_producer_config {
 
 /* Starts connecting, and goes on trying for ever, also after a disconnect; everything registered is
  * registered again. config and its strings are copied. TW_E_INVALID for a config that is not
- * allowed, negative when memory or descriptors are short. */
+ * allowed or a socket whose name cannot be one, negative when memory or descriptors are short. */
 TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
                                  const struct tw_producer_config *config);
 /* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers

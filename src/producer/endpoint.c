@@ -292,12 +292,17 @@ static void on_retry(struct tw_timer *timer)
 
 static int init_parts(struct tw_producer *p, const struct tw_producer_config *config)
 {
+    struct sockaddr_un addr;
+    socklen_t len;
     int r;
 
     p->socket = strdup(config->socket ? config->socket : tw_sock_default("producer"));
     p->name = strdup(config->name);
     if (!p->socket || !p->name)
         return -ENOMEM;
+    r = tw_sock_address(p->socket, &addr, &len); /* no later attempt would find it better */
+    if (r)
+        return r;
     p->config = *config;
     p->config.socket = p->socket;
     p->config.name = p->name;

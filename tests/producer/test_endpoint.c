@@ -405,6 +405,8 @@ static void bad_configs_are_refused(void **state)
     c.name = "x";
     c.shm_size = (size_t)UINT32_MAX + 1;
     assert_int_equal(tw_producer_open(&p, &c), TW_E_INVALID);
+    c = (struct tw_producer_config){.socket = "@", .name = "x"};
+    assert_int_equal(tw_producer_open(&p, &c), TW_E_INVALID);
     tw_producer_close(NULL);
 }
 

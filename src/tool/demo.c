@@ -50,6 +50,7 @@ static const char *const file_names[FILE_MAX] = {"producer", "consumer", "notify
 
 struct demo {
     const char *out;
+    const char *where; /* what a failure to set up is about */
     uint64_t duration_ms;
     char dir[PATH_LEN];
     char file[FILE_MAX][PATH_LEN + 16];
@@ -77,11 +78,19 @@ static int complain(const char *what, int rc)
 static int make_dir(struct demo *d)
 {
     const char *tmp = getenv("TMPDIR");
-    int n = snprintf(d->dir, sizeof(d->dir), "%s/tracewire-demo.XXXXXX", tmp ? tmp : "/tmp");
+    int n, rc = 0;
 
-    if (n >= (int)sizeof(d->dir) || !mkdtemp(d->dir)) {
+    if (!tmp || !tmp[0])
+        tmp = "/tmp";
+    d->where = tmp;
+    n = snprintf(d->dir, sizeof(d->dir), "%s/tracewire-demo.XXXXXX", tmp);
+    if (n >= (int)sizeof(d->dir))
+        rc = -ENAMETOOLONG;
+    else if (!mkdtemp(d->dir))
+        rc = -errno;
+    if (rc) {
         d->dir[0] = '\0';
-        return errno ? -errno : -ENAMETOOLONG;
+        return rc;
     }
     for (int i = 0; i < FILE_MAX; i++)
         snprintf(d->file[i], sizeof(d->file[i]), "%s/%s", d->dir, file_names[i]);
@@ -343,7 +352,7 @@ static int print_summary(const char *path, const struct tw_summary *s, const str
     printf("time           %.3f s from the first event to the last\n",
            (double)(s->last_ns - s->first_ns) / (double)TW_NS_PER_S);
     printf("track events   %" PRIu64 " of %" JSON_INTEGER_FORMAT " written: %" PRIu64
-           " slices, %" PRIu64 " instants, %" PRIu64 " counter values\n",
+           " slices, %" PRIu64 " instants, %" PRIu64 " counts\n",
            s->track_events, said->events, s->slices, s->instants, s->counters);
     printf("test packets   %" PRIu64 " of %" JSON_INTEGER_FORMAT " written\n", s->test_packets,
            said->packets);
@@ -360,6 +369,7 @@ static int run_demo(const char *out, uint64_t duration_ms)
 {
     struct demo d = {
         .out = out,
+        .where = "setting up",
         .duration_ms = duration_ms,
         .log_fd = -1,
         .said_fd = -1,
@@ -374,7 +384,7 @@ static int run_demo(const char *out, uint64_t duration_ms)
     int rc = set_up(&d);
 
     if (rc)
-        complain("setting up", rc);
+        complain(d.where, rc);
     else if ((rc = run(&d, &said)) && d.consumer.status != TW_EXIT_USAGE)
         show_log(&d);
     tear_down(&d);

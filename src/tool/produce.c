@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The flags of `tracewire produce`; what it does is in produce_run.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/sock.h"
 #include "tool/produce_run.h"
 #include "tool/tool.h"
 
 enum {
+    NAME_LENGTH_MAX = 1024,         /* bytes: services cut what is longer */
     THREADS_MAX = 64,               /* of one instance */
     PAYLOAD_MAX = 64 * 1024 * 1024, /* bytes: more than any reader takes for one packet */
     RATE_MAX = 1000 * 1000,         /* a second: closer together than timers can tell */
@@ -78,6 +80,8 @@ static int take_option(int opt, struct tw_produce_options *o, char **argv)
         o->socket = optarg;
         return -1;
     case OPT_NAME:
+        if (strlen(optarg) > NAME_LENGTH_MAX)
+            return tw_usage_error("produce", "--name: more than %d bytes", NAME_LENGTH_MAX);
         o->name = optarg;
         return -1;
     case OPT_RATE:

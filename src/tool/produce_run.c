@@ -195,7 +195,8 @@ static void on_lonely(struct tw_timer *timer)
     struct produce *p = TW_CONTAINER_OF(timer, struct produce, lonely);
 
     if (!tw_producer_connected(p->producer))
-        tw_log(TW_LOG_INFO, "produce: no service at %s yet, waiting for one", p->options->socket);
+        tw_log(TW_LOG_INFO, "produce: cannot reach a service at %s yet, trying on",
+               p->options->socket);
 }
 
 static int add_source(struct produce *p, struct source *source)

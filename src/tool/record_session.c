@@ -376,10 +376,10 @@ static void close_out(struct session *s)
         tw_progress_say(&s->progress, "%s: %s", name, tw_err_str(rc));
     if (rc && s->status == TW_EXIT_OK)
         s->status = TW_EXIT_FAILURE;
-    if (ours)
+    if (ours && (s->out.n_packets || s->status == TW_EXIT_OK))
         tw_progress_say(&s->progress, "wrote %" PRIu64 " bytes, %" PRIu64 " packets to %s",
                         s->out.n_bytes, s->out.n_packets, name);
-    else if (s->status == TW_EXIT_OK)
+    else if (!ours && s->status == TW_EXIT_OK)
         tw_progress_say(&s->progress, "the service wrote the trace");
     if (!is_stdout)
         remove_if_useless(s);
@@ -391,7 +391,7 @@ static int open_all(struct session *s)
     int rc = tw_consumer_connect(s->options->socket, on_bound, s, &s->consumer);
 
     if (rc) {
-        s->status = TW_EXIT_UNREACHABLE;
+        s->status = rc == TW_E_INVALID ? TW_EXIT_USAGE : TW_EXIT_UNREACHABLE;
         tw_progress_say(&s->progress, "cannot reach a service at %s: %s", s->options->socket,
                         rc == TW_E_INVALID ? "not an address of a socket" : tw_err_str(rc));
         over(s);

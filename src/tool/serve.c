@@ -142,8 +142,10 @@ static int run(struct tw_loop *loop, const struct tw_daemon_options *options)
         return rc;
     rc = tw_daemon_new(loop, options, &daemon, &socket);
     if (rc) {
-        tw_log(TW_LOG_ERROR, "serve: cannot listen on %s: %s", socket ? socket : "any socket",
-               rc == TW_E_EXISTS ? "in use" : tw_err_str(rc));
+        tw_log(TW_LOG_ERROR, "serve: cannot listen on '%s': %s", socket ? socket : "any socket",
+               rc == TW_E_EXISTS    ? "in use"
+               : rc == TW_E_INVALID ? "not an address of a socket"
+                                    : tw_err_str(rc));
         return rc;
     }
     tw_log(TW_LOG_INFO, "ready: producers at %s, consumers at %s", options->producer_socket,
@@ -175,5 +177,7 @@ int tw_cmd_serve(int argc, char **argv)
     }
     rc = run(loop, &options);
     tw_loop_free(loop);
+    if (rc == TW_E_INVALID) /* an address that is none */
+        return TW_EXIT_USAGE;
     return rc ? TW_EXIT_FAILURE : TW_EXIT_OK;
 }

@@ -334,6 +334,7 @@ class Record(Case):
         status, text = self.with_fake(self.folder / "t", BIND_REPLY, error)
         self.assertEqual(status, 4)
         self.assertIn("ended the session: no?[31m?way\n", text)
+        self.assertNotIn("wrote", text)
 
     def test_what_came_before_the_service_went_is_kept(self):
         out = self.folder / "t"
@@ -386,7 +387,7 @@ class Produce(Case):
         process.send_signal(signal.SIGINT)
         text, more = process.communicate(timeout=LIMIT)
         self.assertEqual((process.returncode, more), (0, ""))
-        self.assertIn(f"no service at {self.folder / 'none'} yet", said)
+        self.assertIn(f"service at {self.folder / 'none'} yet", said)
         self.assertEqual(json.loads(text)["sessions"], 0)
 
 
@@ -558,6 +559,15 @@ class Serve(Case):
         self.refused(run("serve", "--socket-mode", "1777"), "1777")
         self.refused(run("serve", "--socket-group", "no such group"), "no such group")
 
+    def test_what_cannot_be_the_name_of_a_producer_is_refused(self):
+        self.refused(run("produce", "--name", "n" * 5000), "--name")
+
+    def test_what_cannot_be_a_socket_is_refused(self):
+        for name in ["x" * 200, "@"]:
+            self.refused(run("serve", "--producer-socket", name), name)
+            self.refused(run("record", "-t", "1s", "-o", "x", "--consumer-socket", name), name)
+            self.refused(run("produce", "--socket", name), name)
+
     def test_the_service_manager_is_told(self):
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
@@ -618,9 +628,11 @@ class Demo(Case):
     def test_a_demo_that_fails_leaves_nothing_behind(self):
         done = run("demo", "-t", "1s", "-o", self.folder / "no" / "x",
                    env={**os.environ, "TMPDIR": str(self.folder)})
-        self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.one_line(done, self.folder / "no" / "x")
+        self.refused(done, self.folder / "no" / "x")
         self.assertEqual(list(self.folder.iterdir()), [])
+        done = run("demo", env={**os.environ, "TMPDIR": str(self.folder / "no")})
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.one_line(done, self.folder / "no")
 
 
 if __name__ == "__main__":

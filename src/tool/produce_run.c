@@ -195,7 +195,7 @@ static void on_lonely(struct tw_timer *timer)
     struct produce *p = TW_CONTAINER_OF(timer, struct produce, lonely);
 
     if (!tw_producer_connected(p->producer))
-        tw_log(TW_LOG_INFO, "produce: cannot reach a service at %s yet, trying on",
+        tw_log(TW_LOG_INFO, "produce: cannot reach a service at %s yet, still trying",
                p->options->socket);
 }
 

@@ -131,9 +131,10 @@ static bool name_taken(const struct tw_session *s)
 
     if (!name || !name[0])
         return false;
-    TAILQ_FOREACH(other, &s->service->sessions, next)
-    if (other->config->unique_session_name && strcmp(other->config->unique_session_name, name) == 0)
-        return true;
+    TAILQ_FOREACH (other, &s->service->sessions, next)
+        if (other->config->unique_session_name &&
+            strcmp(other->config->unique_session_name, name) == 0)
+            return true;
     return false;
 }
 
@@ -142,8 +143,8 @@ static size_t count_sessions(const struct tw_session *s, bool same_uid)
     const struct tw_session *other;
     size_t n = 0;
 
-    TAILQ_FOREACH(other, &s->service->sessions, next)
-    n += !same_uid || other->uid == s->uid;
+    TAILQ_FOREACH (other, &s->service->sessions, next)
+        n += !same_uid || other->uid == s->uid;
     return n;
 }
 

@@ -94,10 +94,10 @@ int tw_data_source_update(struct tw_producer *producer, const Tw__DataSourceDesc
 
     if (!descriptor || !descriptor->name)
         return 0;
-    TAILQ_FOREACH(source, &producer->data_sources, next)
-    if (strcmp(source->name, descriptor->name) == 0 &&
-        source->id == (descriptor->has_id ? descriptor->id : 0))
-        return keep_descriptor(source, descriptor);
+    TAILQ_FOREACH (source, &producer->data_sources, next)
+        if (strcmp(source->name, descriptor->name) == 0 &&
+            source->id == (descriptor->has_id ? descriptor->id : 0))
+            return keep_descriptor(source, descriptor);
     return 0;
 }
 
@@ -134,14 +134,14 @@ void tw_data_source_join_all(struct tw_data_source *source)
 
     if (!tw_producer_listens(source->producer))
         return; /* joined when it does */
-    TAILQ_FOREACH(session, &source->producer->conn->service->sessions, next)
-    tw_instances_join(session, source);
+    TAILQ_FOREACH (session, &source->producer->conn->service->sessions, next)
+        tw_instances_join(session, source);
 }
 
 void tw_producer_join_all(struct tw_producer *producer)
 {
     struct tw_data_source *source;
 
-    TAILQ_FOREACH(source, &producer->data_sources, next)
-    tw_data_source_join_all(source);
+    TAILQ_FOREACH (source, &producer->data_sources, next)
+        tw_data_source_join_all(source);
 }

@@ -46,8 +46,8 @@ static void complete(struct tw_flush *flush, bool success)
     struct tw_producer *producer;
 
     free_flush(flush);
-    TAILQ_FOREACH(producer, &session->service->producers, next)
-    tw_scrape(session, producer); /* those without a flush have unfinished chunks */
+    TAILQ_FOREACH (producer, &session->service->producers, next)
+        tw_scrape(session, producer); /* those without a flush have unfinished chunks */
     tw_snapshot_clocks(session);
     tw_lifecycle_event(session, TW_LIFECYCLE_ALL_FLUSHED);
     if (success)
@@ -75,9 +75,9 @@ static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t f
     struct tw_instance *instance;
     size_t n = 0;
 
-    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
-    if (instance->session == flush->session && !instance->source->no_flush)
-        ids[n++] = instance->id;
+    TAILQ_FOREACH (instance, &producer->instances, next_of_producer)
+        if (instance->session == flush->session && !instance->source->no_flush)
+            ids[n++] = instance->id;
     if (n == 0)
         return;
     flush->waiting_for[flush->n_waiting++] = producer->id;
@@ -127,8 +127,8 @@ static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, u
         flush = new_flush(session);
     if (flush) {
         tw_lifecycle_event(session, TW_LIFECYCLE_FLUSH_STARTED);
-        TAILQ_FOREACH(producer, &session->service->producers, next)
-        ask(flush, producer, flags, ids);
+        TAILQ_FOREACH (producer, &session->service->producers, next)
+            ask(flush, producer, flags, ids);
         tw_service_arm(session->service, &flush->timeout,
                        flush->n_waiting ? timeout_of(session, timeout_ms) : 0);
     }
@@ -190,8 +190,8 @@ void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uin
 {
     struct tw_session *session;
 
-    TAILQ_FOREACH(session, &service->sessions, next)
-    acknowledged(session, producer_id, flush_id);
+    TAILQ_FOREACH (session, &service->sessions, next)
+        acknowledged(session, producer_id, flush_id);
 }
 
 void tw_flushes_free(struct tw_session *session)

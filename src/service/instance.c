@@ -111,16 +111,15 @@ void tw_instances_start(struct tw_session *session)
 {
     struct tw_instance *instance;
 
-    TAILQ_FOREACH(instance, &session->instances, next)
-    start(instance);
+    TAILQ_FOREACH (instance, &session->instances, next)
+        start(instance);
 }
 
 void tw_instances_stop(struct tw_session *session, bool at_once)
 {
     struct tw_instance *instance;
 
-    TAILQ_FOREACH(instance, &session->instances, next)
-    {
+    TAILQ_FOREACH (instance, &session->instances, next) {
         if (instance->state >= TW_INSTANCE_STOPPING)
             continue;
         tw_producer_send_stop(instance->producer, instance);
@@ -144,17 +143,17 @@ void tw_instances_give_up(struct tw_session *session)
 {
     struct tw_instance *instance;
 
-    TAILQ_FOREACH(instance, &session->instances, next)
-    set_state(instance, TW_INSTANCE_STOPPED);
+    TAILQ_FOREACH (instance, &session->instances, next)
+        set_state(instance, TW_INSTANCE_STOPPED);
 }
 
 static struct tw_instance *find(struct tw_producer *producer, uint64_t id)
 {
     struct tw_instance *instance;
 
-    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
-    if (instance->id == id)
-        return instance;
+    TAILQ_FOREACH (instance, &producer->instances, next_of_producer)
+        if (instance->id == id)
+            return instance;
     return NULL;
 }
 

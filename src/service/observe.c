@@ -55,8 +55,8 @@ void tw_observe_now(struct tw_service_conn *conn)
 
     if (!conn->session)
         return;
-    TAILQ_FOREACH(instance, &conn->session->instances, next)
-    tw_observe_instance(instance);
+    TAILQ_FOREACH (instance, &conn->session->instances, next)
+        tw_observe_instance(instance);
     if (conn->session->told_all_started)
         tw_observe_all_started(conn->session);
 }

@@ -62,8 +62,8 @@ void tw_producer_free(struct tw_producer *producer)
     struct tw_session *session;
 
     producer->commands.wanted = false;
-    TAILQ_FOREACH(session, &service->sessions, next)
-    tw_scrape(session, producer);
+    TAILQ_FOREACH (session, &service->sessions, next)
+        tw_scrape(session, producer);
     while ((source = TAILQ_FIRST(&producer->data_sources)))
         tw_data_source_free(source);
     tw_flush_acknowledged(service, producer->id, UINT64_MAX);
@@ -81,9 +81,9 @@ struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id)
 {
     struct tw_producer *p;
 
-    TAILQ_FOREACH(p, &service->producers, next)
-    if (p->id == id)
-        return p;
+    TAILQ_FOREACH (p, &service->producers, next)
+        if (p->id == id)
+            return p;
     return NULL;
 }
 

@@ -96,8 +96,7 @@ static void send_summary(struct tw_service_conn *conn, uint64_t id)
     state.has_num_sessions = state.has_num_sessions_started = true;
     state.has_supports_tracing_sessions = state.supports_tracing_sessions = true;
     state.tracing_service_version = version;
-    TAILQ_FOREACH(session, &conn->service->sessions, next)
-    {
+    TAILQ_FOREACH (session, &conn->service->sessions, next) {
         state.num_sessions++;
         state.num_sessions_started += session->state == TW_SESSION_STARTED;
     }
@@ -116,8 +115,7 @@ static bool send_sessions(struct tw_service_conn *conn)
     struct tw_querying *q = &conn->querying;
     const struct tw_session *session;
 
-    TAILQ_FOREACH(session, &conn->service->sessions, next)
-    {
+    TAILQ_FOREACH (session, &conn->service->sessions, next) {
         if (session->id <= q->session_id)
             continue;
         if (full(conn))
@@ -133,8 +131,7 @@ static bool send_data_sources(struct tw_service_conn *conn, const struct tw_prod
     struct tw_querying *q = &conn->querying;
     const struct tw_data_source *source;
 
-    TAILQ_FOREACH(source, &producer->data_sources, next)
-    {
+    TAILQ_FOREACH (source, &producer->data_sources, next) {
         if (source->serial <= q->source_serial)
             continue;
         if (full(conn))
@@ -150,8 +147,7 @@ static bool send_producers(struct tw_service_conn *conn)
     struct tw_querying *q = &conn->querying;
     const struct tw_producer *producer;
 
-    TAILQ_FOREACH(producer, &conn->service->producers, next)
-    {
+    TAILQ_FOREACH (producer, &conn->service->producers, next) {
         if (producer->serial < q->producer_serial)
             continue;
         if (full(conn))

@@ -90,8 +90,8 @@ static void free_buffers(struct tw_session *session)
     struct tw_service *service = session->service;
     struct tw_producer *producer;
 
-    TAILQ_FOREACH(producer, &service->producers, next)
-    tw_producer_forbid(producer, session->buffer_ids, session->n_buffers);
+    TAILQ_FOREACH (producer, &service->producers, next)
+        tw_producer_forbid(producer, session->buffer_ids, session->n_buffers);
     for (size_t i = 0; i < session->n_buffers; i++) {
         uint16_t id = session->buffer_ids[i];
 
@@ -149,9 +149,9 @@ static void join_data_sources(struct tw_session *session)
     struct tw_producer *producer;
     struct tw_data_source *source;
 
-    TAILQ_FOREACH(producer, &session->service->producers, next)
-    TAILQ_FOREACH(source, &producer->data_sources, next)
-    tw_instances_join(session, source);
+    TAILQ_FOREACH (producer, &session->service->producers, next)
+        TAILQ_FOREACH (source, &producer->data_sources, next)
+            tw_instances_join(session, source);
 }
 
 int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
@@ -216,8 +216,8 @@ static void disabled(struct tw_session *session)
     tw_instances_give_up(session);
     tw_session_timers_clear(session);
     session->state = TW_SESSION_DISABLED;
-    TAILQ_FOREACH(producer, &session->service->producers, next)
-    tw_scrape(session, producer);
+    TAILQ_FOREACH (producer, &session->service->producers, next)
+        tw_scrape(session, producer);
     tw_snapshot_clocks(session);
     tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
     tw_observe_disabled(session, NULL);

@@ -73,9 +73,9 @@ static void clear_of_producer(struct tw_session *session, struct tw_producer *pr
     struct tw_instance *instance;
     size_t n = 0;
 
-    TAILQ_FOREACH(instance, &producer->instances, next_of_producer)
-    if (instance->session == session && instance->source->clears_incremental)
-        ids[n++] = instance->id;
+    TAILQ_FOREACH (instance, &producer->instances, next_of_producer)
+        if (instance->session == session && instance->source->clears_incremental)
+            ids[n++] = instance->id;
     if (n)
         tw_producer_send_clear(producer, ids, n);
 }
@@ -87,8 +87,8 @@ static void on_clear_period(struct tw_timer *timer)
     struct tw_producer *producer;
 
     if (ids)
-        TAILQ_FOREACH(producer, &session->service->producers, next)
-    clear_of_producer(session, producer, ids);
+        TAILQ_FOREACH (producer, &session->service->producers, next)
+            clear_of_producer(session, producer, ids);
     free(ids);
     tw_service_arm(session->service, timer, clear_period(session));
 }

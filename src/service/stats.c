@@ -125,8 +125,7 @@ static void add_service(const struct tw_service *service, Tw__TraceStats *stats)
     const struct tw_session *session;
     uint32_t n_sessions = 0, n_buffers = 0;
 
-    TAILQ_FOREACH(session, &service->sessions, next)
-    {
+    TAILQ_FOREACH (session, &service->sessions, next) {
         n_sessions++;
         n_buffers += (uint32_t)session->n_buffers;
     }

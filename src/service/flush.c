@@ -38,16 +38,13 @@ static void answer(struct tw_session *session, struct tw_later reply, bool succe
 }
 
 /* Ends the session as the last thing it does. */
-static void complete(struct tw_flush *flush, bool success)
+static void complete(struct tw_flush *flush)
 {
     struct tw_session *session = flush->session;
     struct tw_later reply = flush->reply;
-    bool stop_after = flush->stop_after;
-    struct tw_producer *producer;
+    bool success = flush->n_waiting == 0, stop_after = flush->stop_after;
 
     free_flush(flush);
-    TAILQ_FOREACH (producer, &session->service->producers, next)
-        tw_scrape(session, producer); /* those without a flush have unfinished chunks */
     tw_snapshot_clocks(session);
     tw_lifecycle_event(session, TW_LIFECYCLE_ALL_FLUSHED);
     if (success)
@@ -62,11 +59,24 @@ static void complete(struct tw_flush *flush, bool success)
     tw_session_disable(session);
 }
 
+/* Every flush of the session whose time has come ends here, so that all of them cost one look at
+ * the shared memory and not one each. */
 static void on_timeout(struct tw_timer *timer)
 {
-    struct tw_flush *flush = TW_CONTAINER_OF(timer, struct tw_flush, timeout);
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_flush, timeout)->session;
+    uint64_t now = tw_service_now(session->service, CLOCK_MONOTONIC);
+    struct tw_flush *flush = TAILQ_FIRST(&session->flushes);
+    struct tw_producer *producer;
 
-    complete(flush, flush->n_waiting == 0);
+    TAILQ_FOREACH (producer, &session->service->producers, next)
+        tw_scrape(session, producer); /* those without a flush have unfinished chunks */
+    while (flush) {
+        struct tw_flush *next = TAILQ_NEXT(flush, next);
+
+        if (flush->timeout.due_ns <= now)
+            complete(flush);
+        flush = next;
+    }
 }
 
 /* Asks one producer for all its instances that can flush; ids has room for every instance. */
@@ -162,27 +172,25 @@ void tw_flush_and_stop(struct tw_session *session)
         tw_session_disable(session);
 }
 
-static void remove_waiting(struct tw_flush *flush, uint16_t producer_id)
+static bool remove_waiting(struct tw_flush *flush, uint16_t producer_id)
 {
     for (size_t i = 0; i < flush->n_waiting; i++)
         if (flush->waiting_for[i] == producer_id) {
             flush->waiting_for[i] = flush->waiting_for[--flush->n_waiting];
-            return;
+            return true;
         }
+    return false;
 }
 
 static void acknowledged(struct tw_session *session, uint16_t producer_id, uint64_t flush_id)
 {
-    struct tw_flush *flush = TAILQ_FIRST(&session->flushes);
+    struct tw_flush *flush;
 
-    while (flush && flush->id <= flush_id) {
-        struct tw_flush *next = TAILQ_NEXT(flush, next);
-        size_t before = flush->n_waiting;
-
-        remove_waiting(flush, producer_id);
-        if (before > 0 && flush->n_waiting == 0)
-            complete(flush, true);
-        flush = next;
+    TAILQ_FOREACH (flush, &session->flushes, next) {
+        if (flush->id > flush_id)
+            return;
+        if (remove_waiting(flush, producer_id) && flush->n_waiting == 0)
+            tw_service_arm(session->service, &flush->timeout, 0);
     }
 }
 

@@ -345,6 +345,47 @@ static void a_scraped_chunk_that_is_committed_later_comes_once(void **state)
     rig_free(&s.rig);
 }
 
+static void flush_often(struct scene *s, int times)
+{
+    Tw__CommitDataRequest ack = TW__COMMIT_DATA_REQUEST__INIT;
+    uint64_t ids[8];
+
+    for (int i = 0; i < times; i++)
+        ids[i] = rig_send(s->consumer, TW_CONSUMER_FLUSH, NULL);
+    rig_pump(&s->rig);
+    ack.has_flush_request_id = true;
+    for (int i = 0; i < times; i++) {
+        size_t n = rig_commands(s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH);
+        const Tw__GetAsyncCommandResponse *asked = rig_command(
+            s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH, n - (size_t)times + (size_t)i);
+
+        ack.flush_request_id = asked->flush->request_id;
+        rig_call(s->producer, TW_PRODUCER_COMMIT_DATA, &ack.base);
+    }
+    rig_advance(&s->rig, 0);
+    for (int i = 0; i < times; i++)
+        assert_true(rig_last(s->consumer, ids[i])->success);
+}
+
+/* Or a thousand flushes would cost everybody a thousand looks at all shared memory. */
+static void flushes_that_end_together_are_scraped_for_once(void **state)
+{
+    struct scene s;
+    struct tw_bytes packets[2];
+
+    (void)state;
+    begin(&s);
+    packets[0] = packets[1] = rig_packet(&s.rig, "here");
+    bind_writer(s.producer, 1, s.buffer);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
+              packets, 2);
+    flush_often(&s, 8);
+    assert_int_equal(stats_of(s.consumer)->buffer_stats[0]->chunks_rewritten, 0);
+    flush_often(&s, 8); /* a chunk to patch is taken again each time */
+    assert_int_equal(stats_of(s.consumer)->buffer_stats[0]->chunks_rewritten, 1);
+    rig_free(&s.rig);
+}
+
 static void a_producer_that_leaves_is_scraped(void **state)
 {
     struct scene s;
@@ -418,6 +459,7 @@ int main(void)
         tw_unit_test(patches_out_of_bounds_are_not_applied),
         tw_unit_test(an_unfinished_chunk_is_scraped_at_the_end),
         tw_unit_test(a_scraped_chunk_that_is_committed_later_comes_once),
+        tw_unit_test(flushes_that_end_together_are_scraped_for_once),
         tw_unit_test(a_producer_that_leaves_is_scraped),
         tw_unit_test(a_binding_ends_with_its_buffer),
         tw_unit_test(buffer_ids_are_not_used_again_soon),

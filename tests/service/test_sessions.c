@@ -75,6 +75,7 @@ static void acknowledge_flush(struct rig_peer *producer, uint64_t id)
     req.has_flush_request_id = true;
     req.flush_request_id = id;
     rig_call(producer, TW_PRODUCER_COMMIT_DATA, &req.base);
+    rig_advance(producer->rig, 0); /* flushes end when timers run */
 }
 
 static uint64_t flush_id(struct rig_peer *producer)

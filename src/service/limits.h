@@ -42,6 +42,9 @@ enum {
     TW_READ_REPLIES_PER_TURN = 8,
 };
 
+/* Sequences of one session: more than any trace has, and what producers that come and go may make
+ * it remember (some 64 MiB). TW-LIM-036 */
+#define TW_SEQUENCES_MAX UINT32_C(1000000)
 /* Bytes one decoded request may cost: every byte of the largest frame can become at most one
  * pointer-sized element and its share of a message of a few hundred bytes. TW-LIM-024 */
 #define TW_REQUEST_ARENA_MAX ((size_t)8 * 1024 * 1024)

@@ -18,6 +18,8 @@ struct tw_sequence *tw_sequence(struct tw_session *session, struct tw_writer_key
 
     if (found)
         return *found;
+    if (session->last_sequence_id == TW_SEQUENCES_MAX)
+        return NULL;
     seq = malloc(sizeof(*seq));
     if (!seq)
         return NULL;

@@ -13,6 +13,7 @@ struct tw_sequence {
     uint32_t untold; /* enum tw_loss: what is to be told with its next packet */
 };
 
-/* The same for the same producer and writer throughout the session; NULL when memory is short. */
+/* The same for the same producer and writer throughout the session; NULL when memory is short or
+ * the session has TW_SEQUENCES_MAX of them. */
 struct tw_sequence *tw_sequence(struct tw_session *session, struct tw_writer_key key);
 void tw_sequences_free(struct tw_session *session);

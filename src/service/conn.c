@@ -134,7 +134,13 @@ void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const Prot
     reply(conn, request_id, &body, has_more, fd);
 }
 
-static void refuse_call(struct tw_service_conn *conn, const struct tw_host_call *call)
+void tw_call_acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call)
+{
+    if (!call->drop_reply)
+        tw_conn_reply_bytes(conn, call->request_id, (struct tw_bytes){0}, false, -1);
+}
+
+void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
     if (!call->drop_reply)
         tw_conn_refuse(conn, call->request_id);
@@ -150,11 +156,11 @@ static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *ca
 
     if (!handler->fn || (conn->port == TW_SERVICE_PRODUCER && !conn->producer &&
                          call->method != TW_PRODUCER_INITIALIZE_CONNECTION)) {
-        refuse_call(conn, call);
+        tw_call_refuse(conn, call);
         return;
     }
     if (!handler->raw && tw_pbc_unpack(handler->request, arena, call->args, &req))
-        refuse_call(conn, call);
+        tw_call_refuse(conn, call);
     else
         handler->fn(conn, call, req);
     tw_arena_reset(arena);

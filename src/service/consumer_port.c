@@ -11,25 +11,13 @@
 
 enum { ENABLE_TRACE_CONFIG = 1 }; /* field of EnableTracingRequest */
 
-static void acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call)
-{
-    if (!call->drop_reply)
-        tw_conn_reply_bytes(conn, call->request_id, (struct tw_bytes){0}, false, -1);
-}
-
-static void refuse(struct tw_service_conn *conn, const struct tw_host_call *call)
-{
-    if (!call->drop_reply)
-        tw_conn_refuse(conn, call->request_id);
-}
-
 static void acknowledge_or_refuse(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   bool ok)
 {
     if (ok)
-        acknowledge(conn, call);
+        tw_call_acknowledge(conn, call);
     else
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
 }
 
 /* The config's bytes, as they came: they are decoded into memory that lives with the session. */
@@ -72,7 +60,7 @@ static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_ca
 
     (void)msg;
     if (!find_config(call->args, &config)) {
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
         return;
     }
     if (conn->session || tw_session_enable(conn, config, &session, &error)) {
@@ -95,7 +83,7 @@ static void disable_tracing(struct tw_service_conn *conn, const struct tw_host_c
     (void)msg;
     if (conn->session)
         tw_session_disable(conn->session);
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void read_buffers(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -112,7 +100,7 @@ static void free_buffers(struct tw_service_conn *conn, const struct tw_host_call
     (void)msg;
     if (conn->session)
         tw_session_free(conn->session);
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void flush(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -125,7 +113,7 @@ static void flush(struct tw_service_conn *conn, const struct tw_host_call *call,
         tw_flush_for_consumer(conn->session, req->has_timeout_ms ? req->timeout_ms : 0,
                               req->has_flags ? req->flags : 0, reply);
     else
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
 }
 
 static void get_trace_stats(struct tw_service_conn *conn, const struct tw_host_call *call,

@@ -239,6 +239,10 @@ void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const Prot
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes reply,
                          bool has_more, int fd);
 void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id);
+/* Answers a call that has no more to say than yes or no, unless it wants no reply. All empty
+ * replies are alike on the wire: no bytes. */
+void tw_call_acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call);
+void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call);
 
 /* A port method. req is decoded from the call's arguments and lives until the handler returns; it
  * is NULL for a method with raw set, which reads call->args itself. */

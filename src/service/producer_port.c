@@ -6,19 +6,6 @@
 #include "service/instance.h"
 #include "service/producer.h"
 
-/* The descriptors of the empty replies are all alike on the wire: no bytes. */
-static void acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call)
-{
-    if (!call->drop_reply)
-        tw_conn_reply_bytes(conn, call->request_id, (struct tw_bytes){0}, false, -1);
-}
-
-static void refuse(struct tw_service_conn *conn, const struct tw_host_call *call)
-{
-    if (!call->drop_reply)
-        tw_conn_refuse(conn, call->request_id);
-}
-
 static void initialize_connection(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   const ProtobufCMessage *msg)
 {
@@ -42,7 +29,7 @@ static void initialize_connection(struct tw_service_conn *conn, const struct tw_
 
     if (conn->producer || tw_producer_new(conn, &hello, &producer)) {
         tw_fd_close(&fd);
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
         return;
     }
     response.has_using_shmem_provided_by_producer = true;
@@ -75,9 +62,9 @@ static void update_data_source(struct tw_service_conn *conn, const struct tw_hos
     const Tw__UpdateDataSourceRequest *req = (const void *)msg;
 
     if (tw_data_source_update(conn->producer, req->data_source_descriptor))
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
     else
-        acknowledge(conn, call);
+        tw_call_acknowledge(conn, call);
 }
 
 static void unregister_data_source(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -86,7 +73,7 @@ static void unregister_data_source(struct tw_service_conn *conn, const struct tw
     const Tw__UnregisterDataSourceRequest *req = (const void *)msg;
 
     tw_data_source_unregister(conn->producer, req->data_source_name);
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void commit_data(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -94,9 +81,9 @@ static void commit_data(struct tw_service_conn *conn, const struct tw_host_call 
 {
     (void)msg;
     if (tw_commit(conn->producer, call->args))
-        acknowledge(conn, call);
+        tw_call_acknowledge(conn, call);
     else
-        refuse(conn, call);
+        tw_call_refuse(conn, call);
 }
 
 static void get_async_command(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -128,7 +115,7 @@ static void register_trace_writer(struct tw_service_conn *conn, const struct tw_
     if (req->has_trace_writer_id && tw_producer_may_write(conn->producer, buffer_id) &&
         tw_producer_bind_writer(conn->producer, req->trace_writer_id, (uint16_t)buffer_id) < 0)
         tw_conn_doom(conn, "out of memory for a writer");
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void unregister_trace_writer(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -139,7 +126,7 @@ static void unregister_trace_writer(struct tw_service_conn *conn, const struct t
     /* Unbinding one that is not there, or cannot be, changes nothing. */
     if (req->has_trace_writer_id)
         TW_IGNORE(tw_producer_bind_writer(conn->producer, req->trace_writer_id, 0));
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void data_source_started(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -149,7 +136,7 @@ static void data_source_started(struct tw_service_conn *conn, const struct tw_ho
 
     if (req->has_data_source_id)
         tw_instance_started(conn->producer, req->data_source_id);
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void data_source_stopped(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -159,14 +146,14 @@ static void data_source_stopped(struct tw_service_conn *conn, const struct tw_ho
 
     if (req->has_data_source_id)
         tw_instance_stopped(conn->producer, req->data_source_id);
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 static void sync_call(struct tw_service_conn *conn, const struct tw_host_call *call,
                       const ProtobufCMessage *msg)
 {
     (void)msg;
-    acknowledge(conn, call);
+    tw_call_acknowledge(conn, call);
 }
 
 /* ActivateTriggers has no handler yet: no session can ask for triggers. */

@@ -16,11 +16,15 @@ enum { EXEC_FAILED = 127, KILLED = 128 };
 /* In the child. Never returns. */
 static void exec_self(const char *const *argv, const struct tw_demo_stdio *stdio, pid_t parent)
 {
-    sigset_t none;
+    sigset_t held;
     char *const *args;
 
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Every role takes these two from its loop. Held back until it has one, so that a demo which is
+     * interrupted at once does not kill it half started. */
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigprocmask(SIG_SETMASK, &held, NULL);
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it went before we asked to die with it */

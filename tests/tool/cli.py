@@ -232,6 +232,7 @@ class Record(Case):
         self.assertEqual(done.stdout, "")
         data = out.read_bytes()
         count = len(packets_of(data))
+        judge_trace(out)
         self.assertGreater(count, 0)
         self.assertIn("tracewire: tracing started\n", done.stderr)
         self.assertTrue(done.stderr.endswith(
@@ -244,12 +245,14 @@ class Record(Case):
                    input=CONFIG.format(duration=100, buffer=0).encode(), text=False, stdin=None)
         self.assertEqual(done.returncode, 0, done)
         self.assertGreater(len(packets_of(done.stdout)), 0)
+        judge_trace(self.file("t.pftrace", done.stdout))
 
     def test_the_short_form_reaches_the_service(self):
         consumer, _ = self.service()
         done = run("record", "--consumer-socket", consumer, "-t", "100ms", "-b", "2mb", "-o", "-",
                    "cat.one", "cat.two", text=False)
         self.assertEqual(done.returncode, 0, done)
+        judge_trace(self.file("t.pftrace", done.stdout))
         configs = [p for p in packets_of(done.stdout) if b"cat.one" in p and b"cat.two" in p]
         self.assertEqual(len(configs), 1)
         self.assertIn(b"track_event", configs[0])
@@ -267,6 +270,7 @@ class Record(Case):
         self.assertIn("wrote", process.communicate(timeout=LIMIT)[1])
         self.assertEqual(process.returncode, 0)
         self.assertGreater(len(packets_of(out.read_bytes())), 0)
+        judge_trace(out)
 
     def test_sigint_stops_and_saves(self):
         self.stop(signal.SIGINT)
@@ -625,6 +629,7 @@ class Demo(Case):
         text, _ = process.communicate(timeout=LIMIT)
         self.assertEqual(process.returncode, 0)
         self.assertIn("track events", text)
+        judge_trace(out)
         self.assertEqual([p.name for p in self.folder.iterdir()], ["demo.pftrace"])
 
     def test_a_demo_that_fails_leaves_nothing_behind(self):

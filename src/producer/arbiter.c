@@ -275,7 +275,7 @@ void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, 
 }
 
 /* With the lock held: into the chunk itself, as long as it is still ours. */
-static bool patch_in_place(struct tw_arbiter *a, const struct tw_patch *patch)
+static bool patch_in_place(struct tw_arbiter *a, const struct tw_late_patch *patch)
 {
     struct tw_move *move = tw_commits_find_open(&a->commits, patch->writer_id, patch->chunk_id);
     struct tw_chunk_header header;
@@ -295,7 +295,7 @@ static bool patch_in_place(struct tw_arbiter *a, const struct tw_patch *patch)
     return true;
 }
 
-void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_patch *patch)
+void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_late_patch *patch)
 {
     pthread_mutex_lock(&arbiter->lock);
     if (!patch_in_place(arbiter, patch)) {
@@ -345,7 +345,7 @@ size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, si
     return n;
 }
 
-size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max)
+size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_late_patch *out, size_t max)
 {
     size_t n;
 

@@ -82,7 +82,7 @@ TW_MUST_USE int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_c
                                    uint32_t wait_ms, struct tw_smb_chunk *ret_chunk);
 /* The chunk is written, its header says so; flags are those in the header. */
 void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags);
-void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_patch *patch);
+void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_late_patch *patch);
 /* What waits is to be sent now. */
 void tw_arbiter_flush(struct tw_arbiter *arbiter);
 /* Hands over a reference to an instance whose writers are done. */
@@ -93,7 +93,7 @@ void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *in
 /* Takes what waits: chunks are completed. Each returns how many. To be called in turns, for patches
  * wait only for the moves in front of them. */
 size_t tw_arbiter_take_moves(struct tw_arbiter *arbiter, struct tw_move *out, size_t max);
-size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_patch *out, size_t max);
+size_t tw_arbiter_take_patches(struct tw_arbiter *arbiter, struct tw_late_patch *out, size_t max);
 /* One writer to be registered, or NULL; stays the arbiter's. */
 struct tw_writer_reg *tw_arbiter_take_new(struct tw_arbiter *arbiter);
 /* One writer to be unregistered, or NULL; only when no moves and patches wait. To be given back by

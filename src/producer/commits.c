@@ -50,7 +50,7 @@ int tw_commits_add_move(struct tw_commits *commits, const struct tw_move *move)
     return 0;
 }
 
-int tw_commits_add_patch(struct tw_commits *commits, const struct tw_patch *patch)
+int tw_commits_add_patch(struct tw_commits *commits, const struct tw_late_patch *patch)
 {
     struct tw_patch_queue *q = &commits->patches;
 
@@ -90,7 +90,7 @@ size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, si
     return n;
 }
 
-size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_patch *out, size_t max)
+size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_late_patch *out, size_t max)
 {
     struct tw_patch_queue *q = &commits->patches;
     size_t n = 0;
@@ -115,12 +115,12 @@ void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size
     }
 }
 
-static bool same_chunk(const struct tw_patch *a, const struct tw_patch *b)
+static bool same_chunk(const struct tw_late_patch *a, const struct tw_late_patch *b)
 {
     return a->writer_id == b->writer_id && a->chunk_id == b->chunk_id;
 }
 
-static void put_patch(struct tw_writer *w, const struct tw_patch *patch)
+static void put_patch(struct tw_writer *w, const struct tw_late_patch *patch)
 {
     uint8_t *nested = tw_put_begin(w, 4);
 
@@ -129,12 +129,12 @@ static void put_patch(struct tw_writer *w, const struct tw_patch *patch)
     tw_put_end(w, nested);
 }
 
-void tw_commits_put_patches(struct tw_writer *w, const struct tw_patch *patches, size_t n)
+void tw_commits_put_patches(struct tw_writer *w, const struct tw_late_patch *patches, size_t n)
 {
     /* Neighbours of one chunk share a ChunkToPatch; the last of them says whether more will come.
      */
     for (size_t i = 0; i < n;) {
-        const struct tw_patch *first = &patches[i];
+        const struct tw_late_patch *first = &patches[i];
         uint8_t *nested = tw_put_begin(w, 2);
 
         tw_put_u64(w, 1, first->target_buffer);

@@ -15,7 +15,7 @@ struct tw_move {
     bool open; /* still being written: patches can be applied in place */
 };
 
-struct tw_patch {
+struct tw_late_patch {
     uint32_t target_buffer, chunk_id;
     uint16_t writer_id;
     uint16_t offset; /* bytes from the begin of the payload */
@@ -37,7 +37,7 @@ struct tw_move_queue {
 };
 
 struct tw_patch_queue {
-    struct tw_patch *ring;
+    struct tw_late_patch *ring;
     size_t head, n, cap;
 };
 
@@ -57,14 +57,14 @@ void tw_commits_deinit(struct tw_commits *commits);
 
 /* TW_E_LIMIT when the queue is full. */
 TW_MUST_USE int tw_commits_add_move(struct tw_commits *commits, const struct tw_move *move);
-TW_MUST_USE int tw_commits_add_patch(struct tw_commits *commits, const struct tw_patch *patch);
+TW_MUST_USE int tw_commits_add_patch(struct tw_commits *commits, const struct tw_late_patch *patch);
 /* The move of this chunk that is still open, NULL if there is none. Valid until the next change. */
 struct tw_move *tw_commits_find_open(const struct tw_commits *commits, uint16_t writer_id,
                                      uint32_t chunk_id);
 /* Takes the oldest ones, up to max; returns how many. A patch comes out only after its chunk. */
 size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, size_t max);
-size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_patch *out, size_t max);
+size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_late_patch *out, size_t max);
 
 /* CommitDataRequest fields. */
 void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n);
-void tw_commits_put_patches(struct tw_writer *w, const struct tw_patch *patches, size_t n);
+void tw_commits_put_patches(struct tw_writer *w, const struct tw_late_patch *patches, size_t n);

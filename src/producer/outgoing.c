@@ -109,7 +109,7 @@ static bool send_moves(struct tw_producer *p)
 
 static bool send_patches(struct tw_producer *p)
 {
-    struct tw_patch patches[TW_COMMIT_ENTRIES_MAX];
+    struct tw_late_patch patches[TW_COMMIT_ENTRIES_MAX];
     uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
     struct tw_writer w = tw_writer_of(buf, sizeof(buf));
     size_t n = tw_arbiter_take_patches(p->arbiter, patches, TW_COMMIT_ENTRIES_MAX);

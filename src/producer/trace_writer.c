@@ -114,7 +114,7 @@ static bool chunk_waits_for_more(const struct tw_trace_writer *w, uint32_t chunk
 static void close_nest(struct tw_trace_writer *w, uint32_t size)
 {
     const struct tw_nest *nest = &w->nest[--w->depth];
-    struct tw_patch patch = {
+    struct tw_late_patch patch = {
         .target_buffer = w->reg->target_buffer,
         .chunk_id = nest->chunk_id,
         .writer_id = w->reg->id,

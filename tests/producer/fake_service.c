@@ -56,7 +56,7 @@ static void take_move(struct fake_service *s, const struct tw_move *move)
     assert_int_equal(tw_smb_release_as_free(&s->arbiter->smb, &chunk), 0);
 }
 
-static void take_patch(struct fake_service *s, const struct tw_patch *patch)
+static void take_patch(struct fake_service *s, const struct tw_late_patch *patch)
 {
     struct fake_chunk *c = find(s, patch->writer_id, patch->chunk_id);
 
@@ -81,7 +81,7 @@ static bool take_moves(struct fake_service *s)
 
 static bool take_patches(struct fake_service *s)
 {
-    struct tw_patch patches[16];
+    struct tw_late_patch patches[16];
     size_t n = tw_arbiter_take_patches(s->arbiter, patches, 16);
 
     for (size_t i = 0; i < n; i++)

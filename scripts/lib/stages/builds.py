@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The release builds."""
+
+from test_lib import build, ctest, stage
+
+
+@stage(10, "release", "release build, gcc")
+def stage_release():
+    if build("release", "-DTW_TESTS=ON"):
+        ctest("release", "-L", "release")
+
+
+@stage(11, "clang", "release build, clang")
+def stage_clang():
+    build("release-clang")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tests, plain and under what finds more."""
+
+import time
+
+from test_lib import (
+    ROOT, build, ctest, listed_tests, parallel, properties, report, run, stage, without_aslr,
+)
+
+VALGRIND = [
+    "valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,possible",
+    "--errors-for-leak-kinds=definite,possible", "--error-exitcode=9",
+]
+
+
+@stage(20, "dev", "every test under ASan and UBSan")
+def stage_dev():
+    if build("dev"):
+        ctest("dev", "-LE", "interop", prefix=without_aslr())
+
+
+def valgrind_one(test):
+    wanted = properties(test)
+    env = dict(e.split("=", 1) for e in wanted.get("ENVIRONMENT", []))
+    start = time.monotonic()
+    status, output = run(
+        VALGRIND + test["command"], 600, env, wanted.get("WORKING_DIRECTORY", ROOT)
+    )
+    report.check(f"{test['name']} (valgrind)", status == 0, output, time.monotonic() - start)
+
+
+@stage(21, "valgrind", "unit tests under valgrind")
+def stage_valgrind():
+    """Programs that cmocka made; a script would only show that the interpreter is clean."""
+    if not build("release", "-DTW_TESTS=ON"):
+        return
+    units = [
+        t
+        for t in listed_tests("release")
+        if not {"interop", "script"} & set(properties(t).get("LABELS", [])) and t.get("command")
+    ]
+    if not units:
+        report.check("valgrind: find the unit tests", False, "ctest lists none")
+    parallel(valgrind_one, units)
+
+
+@stage(22, "tsan", "tests with threads under TSan")
+def stage_tsan():
+    if build("tsan"):
+        ctest("tsan", "-L", "threads", prefix=without_aslr(), suffix=" (tsan)")

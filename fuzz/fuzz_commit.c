@@ -220,11 +220,12 @@ static void patch_chunk(struct scene *s)
     uint8_t args[64], *outer, *inner;
     struct tw_writer w = tw_writer_of(args, sizeof(args));
     uint8_t what = input_byte(&s->input);
+    uint32_t chunk_id = (uint32_t)(int8_t)input_byte(&s->input);
 
     outer = tw_put_begin(&w, 2);
     tw_put_u64(&w, 1, buffer_number(s, what & 3));
     tw_put_u64(&w, 2, what >> 2 & 3);
-    tw_put_u64(&w, 3, (uint32_t)(int8_t)input_byte(&s->input));
+    tw_put_u64(&w, 3, chunk_id);
     inner = tw_put_begin(&w, 4);
     tw_put_u64(&w, 1, input_u16(&s->input));
     tw_put_bytes(&w, 2, input_bytes(&s->input, 4));

@@ -106,11 +106,12 @@ static void check_round_trip(struct tw_frame frame)
 static void check_payload(struct tw_bytes payload)
 {
     struct tw_frame frame;
-    const char *why = NULL;
-    int rc = tw_frame_decode(payload, &frame, &why);
+    struct tw_frame_fault fault = {.reason = TW_FRAME_FINE};
+    int rc = tw_frame_decode(payload, &frame, &fault);
 
     CHECK(rc == 0 || rc == TW_E_PROTOCOL);
-    CHECK(!rc == !why);
+    CHECK(!rc == !fault.reason && fault.offset <= payload.n);
+    CHECK(tw_frame_reason_text(fault.reason));
     if (!rc)
         check_round_trip(frame);
 }

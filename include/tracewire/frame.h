@@ -34,39 +34,52 @@ struct tw_method_info {
     struct tw_bytes name;
 };
 
+struct tw_frame_bind {
+    struct tw_bytes service_name; /* not NUL-terminated */
+};
+
+struct tw_frame_bind_reply {
+    bool success;
+    uint32_t service_id;
+    /* Decoding: the reply's own bytes, for tw_frame_next_method(). Encoding: unused. */
+    struct tw_bytes methods;
+    /* Encoding: the methods to list. Decoding: NULL, and their number. */
+    const struct tw_method_info *method;
+    size_t n_methods;
+};
+
+struct tw_frame_invoke {
+    uint32_t service_id, method_id;
+    struct tw_bytes args; /* the method's request message, encoded */
+    bool drop_reply;
+};
+
+struct tw_frame_invoke_reply {
+    bool success, has_more;
+    bool has_reply; /* an absent reply and an empty one differ */
+    struct tw_bytes reply;
+};
+
+struct tw_frame_request_error {
+    struct tw_bytes text; /* not NUL-terminated */
+};
+
+struct tw_frame_peer_identity {
+    int32_t pid, uid;
+    struct tw_bytes machine_id_hint, machine_name; /* not NUL-terminated */
+};
+
+/* Strings hold any bytes but NUL (TW-ENC-008, TW-ENC-010). */
 struct tw_frame {
-    enum tw_frame_kind kind;
-    uint64_t request_id; /* 0 when absent */
+    enum tw_frame_kind kind; /* which member of the union is set */
+    uint64_t request_id;     /* 0 when absent */
     union {
-        struct {
-            struct tw_bytes service_name; /* not NUL-terminated, any bytes */
-        } bind;
-        struct {
-            bool success;
-            uint32_t service_id;
-            /* Decoding: the reply's own bytes, for tw_frame_next_method(). Encoding: unused. */
-            struct tw_bytes methods;
-            /* Encoding: the methods to list. Decoding: NULL, and their number. */
-            const struct tw_method_info *method;
-            size_t n_methods;
-        } bind_reply;
-        struct {
-            uint32_t service_id, method_id;
-            struct tw_bytes args;
-            bool drop_reply;
-        } invoke;
-        struct {
-            bool success, has_more;
-            bool has_reply; /* an absent reply and an empty one differ */
-            struct tw_bytes reply;
-        } invoke_reply;
-        struct {
-            struct tw_bytes text;
-        } request_error;
-        struct {
-            int32_t pid, uid;
-            struct tw_bytes machine_id_hint, machine_name;
-        } peer_identity;
+        struct tw_frame_bind bind;
+        struct tw_frame_bind_reply bind_reply;
+        struct tw_frame_invoke invoke;
+        struct tw_frame_invoke_reply invoke_reply;
+        struct tw_frame_request_error request_error;
+        struct tw_frame_peer_identity peer_identity;
     };
 };
 
@@ -77,12 +90,49 @@ struct tw_frame {
  */
 TW_MUST_USE int tw_frame_split(struct tw_bytes input, struct tw_bytes *ret_payload);
 
+/* Which rule bytes break that are no frame. */
+enum tw_frame_reason {
+    TW_FRAME_FINE = 0,
+    TW_FRAME_TOO_LARGE,     /* TW-FRAME-002: the size is over TW_FRAME_PAYLOAD_MAX */
+    TW_FRAME_TRUNCATED,     /* TW-ENC-001: a field is cut short */
+    TW_FRAME_BAD_VARINT,    /* TW-ENC-001: a varint is over ten bytes or 64 bits */
+    TW_FRAME_BAD_TAG,       /* TW-ENC-001: field number 0, or over 2^29 - 1 */
+    TW_FRAME_GROUP,         /* TW-ENC-001: wire type 3 or 4 */
+    TW_FRAME_BAD_WIRE_TYPE, /* TW-ENC-001: wire type 6 or 7 */
+    TW_FRAME_LONG_TAG,      /* TW-ENC-009: a tag or a length is over five bytes */
+    TW_FRAME_WRONG_TYPE,    /* TW-ENC-002: a known field has another wire type */
+    TW_FRAME_TWO_MEMBERS,   /* TW-ENC-005: two members of the frame's oneof are set */
+    TW_FRAME_NUL,           /* TW-ENC-008: a string holds a NUL byte */
+    TW_FRAME_REASON_MAX,
+};
+
+/* The first thing, in the order of the bytes, that is wrong with a frame. */
+struct tw_frame_fault {
+    enum tw_frame_reason reason;
+    uint32_t field;  /* number of the field at fault, in the innermost message; 0 if unknown */
+    uint32_t offset; /* bytes from the start of the payload to that field's tag */
+};
+
+/* Static and lower case: "wrong_type", as in spec/vectors. NULL for no enumerator. */
+const char *tw_frame_reason_name(enum tw_frame_reason reason);
+/* Static, a rule and a text: "TW-ENC-002: a known field has the wrong wire type". NULL as above. */
+const char *tw_frame_reason_text(enum tw_frame_reason reason);
+
 /*
- * Decodes one payload. TW_E_PROTOCOL when it breaks a rule; then, if ret_why is not NULL, *ret_why
- * is a static text that starts with the identifier of the rule.
+ * Decodes one payload; an empty one is a frame without a member (TW-FRAME-004). TW_E_PROTOCOL when
+ * it breaks a rule, with the fault in *ret_fault unless that is NULL. Of *ret_frame and *ret_fault
+ * only one is set.
  */
 TW_MUST_USE int tw_frame_decode(struct tw_bytes payload, struct tw_frame *ret_frame,
-                                const char **ret_why);
+                                struct tw_frame_fault *ret_fault);
+
+/*
+ * One step through a stream: tw_frame_split() and tw_frame_decode(). 0: *ret_n bytes of input were
+ * the frame, the next one starts behind them. TW_MORE: input ends within the frame, call again with
+ * more. TW_E_PROTOCOL: bad, as above; nothing behind it can be trusted.
+ */
+TW_MUST_USE int tw_frame_next(struct tw_bytes input, struct tw_frame *ret_frame, size_t *ret_n,
+                              struct tw_frame_fault *ret_fault);
 
 /* Takes the next method off a decoded bind reply's methods. TW_MORE when there is none left. */
 TW_MUST_USE int tw_frame_next_method(struct tw_bytes *methods, struct tw_method_info *ret_method);
@@ -92,8 +142,9 @@ size_t tw_frame_size(const struct tw_frame *frame);
 
 /*
  * Encodes header and payload into cap bytes at p. TW_E_LIMIT when they do not fit or the payload
- * would be over TW_FRAME_PAYLOAD_MAX. Booleans are always written, also when false: peers have been
- * seen to tell absence from false.
+ * would be over TW_FRAME_PAYLOAD_MAX; TW_E_INVALID when a string holds a NUL byte (TW-ENC-008) or
+ * the kind is none. On failure nothing is written. Booleans are always written, also when false:
+ * peers have been seen to tell absence from false.
  */
 TW_MUST_USE int tw_frame_encode(const struct tw_frame *frame, uint8_t *p, size_t cap,
                                 size_t *ret_n);

@@ -253,11 +253,14 @@ static const char *const kind_names[TW_FRAME_KIND_MAX] = {
 static int decode_and_print(struct tw_decoder *d, const struct tw_recording_event *event,
                             struct tw_bytes payload, const char **ret_why)
 {
-    struct tw_frame frame = {.kind = TW_FRAME_NONE};
-    int rc = payload.n ? tw_frame_decode(payload, &frame, ret_why) : 0;
+    struct tw_frame_fault fault;
+    struct tw_frame frame;
+    int rc = tw_frame_decode(payload, &frame, &fault);
 
-    if (rc)
+    if (rc) {
+        *ret_why = tw_frame_reason_text(fault.reason);
         return rc;
+    }
     fprintf(d->out, "%.6f %s #%" PRIu64 " %s", event->t,
             event->dir == TW_RECORDING_FROM_CLIENT ? "c>s" : "s>c", frame.request_id,
             kind_names[frame.kind] ? kind_names[frame.kind] : "unknown");
@@ -271,7 +274,7 @@ static int print_next(struct tw_decoder *d, const struct tw_recording_event *eve
     int rc = tw_rx_next(&d->stream[event->dir].rx, &payload);
 
     if (rc) {
-        *ret_why = "TW-FRAME-002: the frame is too large";
+        *ret_why = tw_frame_reason_text(TW_FRAME_TOO_LARGE);
         return rc;
     }
     rc = decode_and_print(d, event, payload, ret_why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bounded reader of the protobuf wire format. It never reads past end, needs no memory, does not
- * recurse, and uses no libc but memcpy.
+ * recurse and uses no libc.
  */
 #pragma once
 
@@ -16,7 +16,20 @@ enum tw_wire_type {
 
 enum {
     TW_WIRE_VARINT_MAX = 10,       /* bytes: 64 bits at 7 a byte */
+    TW_WIRE_TAG_MAX = 5,           /* bytes of a tag or a length, 32 bits. TW-ENC-009 */
     TW_WIRE_FIELD_MAX = 0x1fffffff /* largest field number, 2^29 - 1 */
+};
+
+/* What is wrong with a field. */
+enum tw_wire_fault {
+    TW_WIRE_FINE = 0,
+    TW_WIRE_TRUNCATED,  /* it is cut short */
+    TW_WIRE_BAD_VARINT, /* does not end after 10 bytes, or holds more than 64 bits */
+    TW_WIRE_LONG_TAG,   /* a tag or a length that does not end after 5 bytes */
+    TW_WIRE_BAD_TAG,    /* field number 0 or over TW_WIRE_FIELD_MAX */
+    TW_WIRE_GROUP,      /* wire types 3 and 4 */
+    TW_WIRE_BAD_TYPE,   /* wire types 6 and 7 */
+    TW_WIRE_FAULT_MAX,
 };
 
 struct tw_reader {
@@ -32,7 +45,9 @@ struct tw_field {
 
 static inline struct tw_reader tw_reader_of(struct tw_bytes b)
 {
-    return (struct tw_reader){.p = b.p, .end = b.n ? b.p + b.n : b.p};
+    struct tw_reader r = {b.p, b.n ? b.p + b.n : b.p};
+
+    return r;
 }
 
 static inline size_t tw_reader_left(const struct tw_reader *r)
@@ -46,6 +61,8 @@ static inline size_t tw_reader_left(const struct tw_reader *r)
 TW_MUST_USE int tw_read_varint(struct tw_reader *r, uint64_t *ret_value);
 
 /* The next field, whole. TW_MORE when nothing is left, TW_E_TRUNCATED when the field is cut short,
- * TW_E_PROTOCOL for a group, an unknown wire type or a field number out of range. After anything
- * but 0 the reader has not moved. */
+ * TW_E_PROTOCOL when it is bad in another way. After anything but 0 the reader has not moved. */
 TW_MUST_USE int tw_read_field(struct tw_reader *r, struct tw_field *ret_field);
+
+/* Why tw_read_field() has just failed at r; *number is the field's, 0 where there is none. */
+enum tw_wire_fault tw_read_fault(const struct tw_reader *r, uint32_t *number);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/req.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -44,26 +45,26 @@ static void assert_encodes_to(const struct tw_frame *frame, const char *hex)
     tw_buf_deinit(&want);
 }
 
-/* Decodes the payload in hex. why NULL: accepted; else refused with a text that starts with why. */
-static void assert_decodes(const char *hex, const char *why)
+/* Decodes the payload in hex. reason FINE: accepted; else refused for it at that field. */
+static void assert_decodes(const char *hex, struct tw_frame_fault want)
 {
     struct tw_buf wire = WIRE_INIT;
     struct tw_frame frame = {.request_id = 77};
-    const char *got = NULL;
+    struct tw_frame_fault got = {.reason = TW_FRAME_FINE};
     int rc;
 
     wire_put_hex(&wire, hex);
     rc = tw_frame_decode(tw_buf_bytes(&wire), &frame, &got);
-    if (why) {
+    if (want.reason != TW_FRAME_FINE) {
         assert_int_equal(rc, TW_E_PROTOCOL);
-        assert_non_null(got);
-        assert_int_equal(strncmp(got, why, strlen(why)), 0);
         assert_int_equal(frame.request_id, 77); /* untouched on failure */
         assert_int_equal(tw_frame_decode(tw_buf_bytes(&wire), &frame, NULL), TW_E_PROTOCOL);
     } else {
         assert_int_equal(rc, 0);
-        assert_null(got);
     }
+    assert_string_equal(tw_frame_reason_name(got.reason), tw_frame_reason_name(want.reason));
+    assert_int_equal(got.field, want.field);
+    assert_int_equal(got.offset, want.offset);
     tw_buf_deinit(&wire);
 }
 
@@ -301,80 +302,130 @@ static void narrow_fields_keep_the_low_half(void **state)
     tw_buf_deinit(&wire);
 }
 
+static const struct {
+    const char *hex;
+    struct tw_frame_fault fault;
+} acceptance[] = {
+    /* well-formed, TW-ENC-001 */
+    {"", {TW_FRAME_FINE, 0, 0}},
+    {"10", {TW_FRAME_TRUNCATED, 2, 0}},                        /* a tag and nothing else */
+    {"1005 9a", {TW_FRAME_TRUNCATED, 0, 2}},                   /* half a tag */
+    {"1a05 0a03 50", {TW_FRAME_TRUNCATED, 3, 0}},              /* longer than the frame */
+    {"1a03 0a03 50", {TW_FRAME_TRUNCATED, 1, 2}},              /* cut short inside */
+    {"2a03 1a02 00", {TW_FRAME_TRUNCATED, 3, 2}},              /* args past their message */
+    {"2204 1a02 08 80", {TW_FRAME_TRUNCATED, 1, 4}},           /* a method cut short */
+    {"1080", {TW_FRAME_TRUNCATED, 2, 0}},                      /* a varint without an end */
+    {"1080808080808080808001", {TW_FRAME_FINE, 0, 0}},         /* ten bytes, bit 63 */
+    {"1080808080808080808000", {TW_FRAME_FINE, 0, 0}},         /* padded to ten bytes */
+    {"1080808080808080808002", {TW_FRAME_BAD_VARINT, 2, 0}},   /* a bit too many */
+    {"108080808080808080808000", {TW_FRAME_BAD_VARINT, 2, 0}}, /* eleven bytes */
+    {"1affffffff0f 00", {TW_FRAME_TRUNCATED, 3, 0}},           /* a length of 2^32 - 1 */
+    {"1affffffff7f 00", {TW_FRAME_TRUNCATED, 3, 0}},           /* 2^35 - 1 in five bytes */
+    {"00 01", {TW_FRAME_BAD_TAG, 0, 0}},                       /* field number 0 */
+    {"02 00", {TW_FRAME_BAD_TAG, 0, 0}},                       /* the same with a length */
+    {"f8ffffff0f 01", {TW_FRAME_FINE, 0, 0}},                  /* field number 2^29 - 1 */
+    {"8080808010 01", {TW_FRAME_BAD_TAG, 0, 0}},               /* field number 2^29 */
+    {"0b 0c", {TW_FRAME_GROUP, 1, 0}},                         /* of a known number */
+    {"a306 a406", {TW_FRAME_GROUP, 100, 0}},                   /* of an unknown number */
+    {"a406", {TW_FRAME_GROUP, 100, 0}},                        /* the end of none */
+    {"a606", {TW_FRAME_BAD_WIRE_TYPE, 100, 0}},
+    {"1001 a706", {TW_FRAME_BAD_WIRE_TYPE, 100, 2}},
+    {"2a02 a306", {TW_FRAME_GROUP, 100, 2}}, /* inside a member */
+    {"2a02 0001", {TW_FRAME_BAD_TAG, 0, 2}}, /* field number 0 there */
+    /* tags and lengths, TW-ENC-009 */
+    {"9080808000 05", {TW_FRAME_FINE, 0, 0}},       /* padded to five bytes */
+    {"908080808000 05", {TW_FRAME_LONG_TAG, 0, 0}}, /* and to six */
+    {"808080808001 01", {TW_FRAME_LONG_TAG, 0, 0}},
+    {"8080808080", {TW_FRAME_LONG_TAG, 0, 0}}, /* known after five */
+    {"80808080", {TW_FRAME_TRUNCATED, 0, 0}},
+    {"1a8080808000", {TW_FRAME_FINE, 0, 0}}, /* the same of a length */
+    {"1a808080808000", {TW_FRAME_LONG_TAG, 3, 0}},
+    {"1affffffffffffffffff01", {TW_FRAME_LONG_TAG, 3, 0}},
+    {"2a08 1a808080808000 00", {TW_FRAME_LONG_TAG, 3, 2}},
+    /* wire types, TW-ENC-002 */
+    {"0a03 616263", {TW_FRAME_FINE, 0, 0}}, /* data_for_testing */
+    {"0801", {TW_FRAME_WRONG_TYPE, 1, 0}},
+    {"1200", {TW_FRAME_WRONG_TYPE, 2, 0}},                /* request_id as bytes */
+    {"15 01000000", {TW_FRAME_WRONG_TYPE, 2, 0}},         /* and as fixed32 */
+    {"11 0100000000000000", {TW_FRAME_WRONG_TYPE, 2, 0}}, /* and as fixed64 */
+    {"1801", {TW_FRAME_WRONG_TYPE, 3, 0}},                /* each member as a varint */
+    {"2001", {TW_FRAME_WRONG_TYPE, 4, 0}},
+    {"2801", {TW_FRAME_WRONG_TYPE, 5, 0}},
+    {"3001", {TW_FRAME_WRONG_TYPE, 6, 0}},
+    {"3801", {TW_FRAME_WRONG_TYPE, 7, 0}},
+    {"4001", {TW_FRAME_WRONG_TYPE, 8, 0}},
+    {"1a02 0801", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* service_name */
+    {"2202 0a00", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* success */
+    {"2202 1200", {TW_FRAME_WRONG_TYPE, 2, 2}},      /* service_id */
+    {"2202 1801", {TW_FRAME_WRONG_TYPE, 3, 2}},      /* methods */
+    {"2204 1a02 0a00", {TW_FRAME_WRONG_TYPE, 1, 4}}, /* a method's id */
+    {"2204 1a02 1001", {TW_FRAME_WRONG_TYPE, 2, 4}}, /* a method's name */
+    {"2a02 0a00", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* service_id */
+    {"2a02 1200", {TW_FRAME_WRONG_TYPE, 2, 2}},      /* method_id */
+    {"2a02 1801", {TW_FRAME_WRONG_TYPE, 3, 2}},      /* args_proto */
+    {"2a02 2200", {TW_FRAME_WRONG_TYPE, 4, 2}},      /* drop_reply */
+    {"3202 0a00", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* success */
+    {"3202 1200", {TW_FRAME_WRONG_TYPE, 2, 2}},      /* has_more */
+    {"3202 1801", {TW_FRAME_WRONG_TYPE, 3, 2}},      /* reply_proto */
+    {"3a02 0801", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* error */
+    {"4202 0a00", {TW_FRAME_WRONG_TYPE, 1, 2}},      /* pid */
+    {"4202 1200", {TW_FRAME_WRONG_TYPE, 2, 2}},      /* uid */
+    {"4202 1801", {TW_FRAME_WRONG_TYPE, 3, 2}},      /* machine_id_hint */
+    {"4202 2001", {TW_FRAME_WRONG_TYPE, 4, 2}},      /* machine_name */
+    /* one member, TW-ENC-005 */
+    {"1a00 2a00", {TW_FRAME_TWO_MEMBERS, 5, 2}},
+    {"2a00 1a00", {TW_FRAME_TWO_MEMBERS, 3, 2}},
+    {"1a00 1a00", {TW_FRAME_TWO_MEMBERS, 3, 2}},
+    {"3a00 1005 4200", {TW_FRAME_TWO_MEMBERS, 8, 4}},
+    /* unknown fields, TW-ENC-006 */
+    {"4801 5200 5d00000000 610000000000000000", {TW_FRAME_FINE, 0, 0}},
+    {"ca3e 0161 2a00", {TW_FRAME_FINE, 0, 0}},
+    {"2a04 2801 3200", {TW_FRAME_FINE, 0, 0}},
+    {"2204 1a02 1801", {TW_FRAME_FINE, 0, 0}},
+    {"4a02 a306", {TW_FRAME_FINE, 0, 0}}, /* not looked into */
+    /* strings without NUL, TW-ENC-008; other bytes are fine, TW-ENC-010 */
+    {"1a05 0a03 61ff80", {TW_FRAME_FINE, 0, 0}},
+    {"1a05 0a03 610062", {TW_FRAME_NUL, 1, 2}}, /* service_name */
+    {"1a03 0a01 00", {TW_FRAME_NUL, 1, 2}},
+    {"2207 0801 1a03 1201 00", {TW_FRAME_NUL, 2, 6}}, /* a method's name */
+    {"3a04 0a02 6100", {TW_FRAME_NUL, 1, 2}},         /* error */
+    {"4203 1a01 00", {TW_FRAME_NUL, 3, 2}},           /* machine_id_hint */
+    {"4203 2201 00", {TW_FRAME_NUL, 4, 2}},           /* machine_name */
+    {"0a01 00 2a03 1a01 00", {TW_FRAME_FINE, 0, 0}},  /* bytes may hold it */
+    {"3203 1a01 00", {TW_FRAME_FINE, 0, 0}},
+    /* the first fault in the order of the bytes is told */
+    {"2a02 0a00 1801", {TW_FRAME_WRONG_TYPE, 1, 2}},
+    {"2a02 0801 00", {TW_FRAME_BAD_TAG, 0, 4}},
+};
+
 static void rules_are_enforced(void **state)
 {
-    static const struct {
-        const char *hex, *why;
-    } cases[] = {
-        /* well-formed, TW-ENC-001 */
-        {"", NULL},
-        {"10", "TW-ENC-001"},                       /* a tag and nothing else */
-        {"1a05 0a03 50", "TW-ENC-001"},             /* a nested message longer than the frame */
-        {"1a03 0a03 50", "TW-ENC-001"},             /* and one that is cut short inside */
-        {"2a03 1a02 00", "TW-ENC-001"},             /* args longer than their message */
-        {"2204 1a02 08 80", "TW-ENC-001"},          /* a method cut short */
-        {"1080", "TW-ENC-001"},                     /* a varint without an end */
-        {"1080808080808080808001", NULL},           /* ten bytes, bit 63 */
-        {"1080808080808080808000", NULL},           /* padded to ten bytes */
-        {"1080808080808080808002", "TW-ENC-001"},   /* a bit too many */
-        {"108080808080808080808000", "TW-ENC-001"}, /* eleven bytes */
-        {"1affffffffffffffffff01", "TW-ENC-001"},   /* a length of 2^64 - 1 */
-        {"1affffffff0f 00", "TW-ENC-001"},          /* a length of 2^32 - 1 */
-        {"00 01", "TW-ENC-001"},                    /* field number 0 */
-        {"02 00", "TW-ENC-001"},                    /* the same with a length */
-        {"f8ffffff0f 01", NULL},                    /* field number 2^29 - 1 */
-        {"8080808010 01", "TW-ENC-001"},            /* field number 2^29 */
-        {"808080808001 01", "TW-ENC-001"},          /* a tag of more than 32 bits */
-        {"0b 0c", "TW-ENC-001"},                    /* a group of a known number */
-        {"a306 a406", "TW-ENC-001"},                /* a group of an unknown number */
-        {"a606", "TW-ENC-001"},                     /* wire type 6 */
-        {"a706", "TW-ENC-001"},                     /* wire type 7 */
-        {"2a02 a306", "TW-ENC-001"},                /* a group inside a member */
-        {"2a02 0001", "TW-ENC-001"},                /* field number 0 inside a member */
-        /* wire types, TW-ENC-002 */
-        {"0a03 616263", NULL}, /* data_for_testing */
-        {"0801", "TW-ENC-002"},
-        {"1200", "TW-ENC-002"},        /* request_id as bytes */
-        {"15 01000000", "TW-ENC-002"}, /* and as fixed32 */
-        {"1801", "TW-ENC-002"},        /* each member as a varint */
-        {"2001", "TW-ENC-002"},
-        {"2801", "TW-ENC-002"},
-        {"3001", "TW-ENC-002"},
-        {"3801", "TW-ENC-002"},
-        {"4001", "TW-ENC-002"},
-        {"1a02 0801", "TW-ENC-002"},      /* service_name */
-        {"2202 0a00", "TW-ENC-002"},      /* success */
-        {"2202 1200", "TW-ENC-002"},      /* service_id */
-        {"2202 1801", "TW-ENC-002"},      /* methods */
-        {"2204 1a02 0a00", "TW-ENC-002"}, /* a method's id */
-        {"2204 1a02 1001", "TW-ENC-002"}, /* a method's name */
-        {"2a02 0a00", "TW-ENC-002"},      /* service_id */
-        {"2a02 1200", "TW-ENC-002"},      /* method_id */
-        {"2a02 1801", "TW-ENC-002"},      /* args_proto */
-        {"2a02 2200", "TW-ENC-002"},      /* drop_reply */
-        {"3202 0a00", "TW-ENC-002"},      /* success */
-        {"3202 1200", "TW-ENC-002"},      /* has_more */
-        {"3202 1801", "TW-ENC-002"},      /* reply_proto */
-        {"3a02 0801", "TW-ENC-002"},      /* error */
-        {"4202 0a00", "TW-ENC-002"},      /* pid */
-        {"4202 1200", "TW-ENC-002"},      /* uid */
-        {"4202 1801", "TW-ENC-002"},      /* machine_id_hint */
-        {"4202 2001", "TW-ENC-002"},      /* machine_name */
-        /* one member, TW-ENC-005 */
-        {"1a00 2a00", "TW-ENC-005"},
-        {"2a00 1a00", "TW-ENC-005"},
-        {"1a00 1a00", "TW-ENC-005"},
-        {"3a00 4200", "TW-ENC-005"},
-        /* unknown fields, TW-ENC-006 */
-        {"4801 5200 5d00000000 610000000000000000", NULL},
-        {"ca3e 0161 2a00", NULL},
-        {"2a04 2801 3200", NULL},
-        {"2204 1a02 1801", NULL},
-    };
-
+    REQ("TW-ENC-001");
+    REQ("TW-ENC-002");
+    REQ("TW-ENC-005");
+    REQ("TW-ENC-006");
+    REQ("TW-ENC-008");
+    REQ("TW-ENC-009");
     (void)state;
-    for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++)
-        assert_decodes(cases[i].hex, cases[i].why);
+    for (size_t i = 0; i < TW_ARRAY_LEN(acceptance); i++)
+        assert_decodes(acceptance[i].hex, acceptance[i].fault);
+}
+
+/* Names and texts are there, differ, and each text but the first begins with a rule. */
+static void reasons_have_names_and_texts(void **state)
+{
+    (void)state;
+    for (int i = 0; i < TW_FRAME_REASON_MAX; i++) {
+        assert_non_null(tw_frame_reason_name((enum tw_frame_reason)i));
+        assert_non_null(tw_frame_reason_text((enum tw_frame_reason)i));
+        assert_int_equal(strncmp(tw_frame_reason_text((enum tw_frame_reason)i), "TW-", 3) == 0,
+                         i != TW_FRAME_FINE);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(tw_frame_reason_name((enum tw_frame_reason)i),
+                                    tw_frame_reason_name((enum tw_frame_reason)j));
+    }
+    assert_null(tw_frame_reason_name(TW_FRAME_REASON_MAX));
+    assert_null(tw_frame_reason_text(TW_FRAME_REASON_MAX));
 }
 
 static void unknown_member_is_no_member(void **state)
@@ -489,6 +540,94 @@ static void encoding_never_passes_its_room(void **state)
     }
 }
 
+static void strings_with_nul_are_not_sent(void **state)
+{
+    struct tw_frame frame = bind_frame(1, "name");
+    struct tw_method_info method = {.id = 1};
+    uint8_t out[64];
+    size_t n = 77;
+
+    REQ("TW-ENC-008");
+    (void)state;
+    frame.bind.service_name.n++; /* the NUL behind it */
+    assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_INVALID);
+    method.name = frame.bind.service_name;
+    frame = (struct tw_frame){.kind = TW_FRAME_BIND_REPLY};
+    frame.bind_reply.method = &method;
+    frame.bind_reply.n_methods = 1;
+    assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_INVALID);
+    assert_int_equal(n, 77);
+    method.name.n--;
+    assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), 0);
+}
+
+static void kinds_that_are_none_are_not_sent(void **state)
+{
+    static const int kinds[] = {-1, 1, 2, TW_FRAME_KIND_MAX, 1000};
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(kinds); i++) {
+        struct tw_frame frame = {.kind = (enum tw_frame_kind)kinds[i]};
+        uint8_t out[64];
+        size_t n;
+
+        assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_INVALID);
+    }
+}
+
+/* A stream, in all its prefixes: frames come out whole, in order, and nothing else does. */
+static void streams_are_taken_frame_by_frame(void **state)
+{
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_frame frame;
+    struct tw_frame_fault fault = {.reason = TW_FRAME_FINE};
+    size_t at = 0, n = 77;
+
+    (void)state;
+    wire_put_hex(&wire, "02000000 1005 00000000 04000000 1006 2a00 ");
+    for (size_t end = 0; end < 6; end++)
+        assert_int_equal(tw_frame_next((struct tw_bytes){wire.p, end}, &frame, &n, &fault),
+                         TW_MORE);
+    assert_int_equal(n, 77);
+    assert_int_equal(tw_frame_next(tw_buf_bytes(&wire), &frame, &n, &fault), 0);
+    assert_int_equal(n, 6);
+    assert_int_equal(frame.request_id, 5);
+    at += n;
+    assert_int_equal(tw_frame_next((struct tw_bytes){wire.p + at, wire.n - at}, &frame, &n, NULL),
+                     0);
+    assert_int_equal(n, TW_FRAME_HEADER);
+    assert_int_equal(frame.kind, TW_FRAME_NONE);
+    at += n;
+    assert_int_equal(tw_frame_next((struct tw_bytes){wire.p + at, wire.n - at}, &frame, &n, NULL),
+                     0);
+    assert_int_equal(frame.kind, TW_FRAME_INVOKE);
+    assert_int_equal(at + n, wire.n);
+    assert_int_equal(fault.reason, TW_FRAME_FINE);
+    tw_buf_deinit(&wire);
+}
+
+static void bad_frames_end_the_stream(void **state)
+{
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_frame frame;
+    struct tw_frame_fault fault;
+    size_t n = 77;
+
+    REQ("TW-FRAME-002");
+    (void)state;
+    wire_put_hex(&wire, "fdff0100");
+    assert_int_equal(tw_frame_next(tw_buf_bytes(&wire), &frame, &n, &fault), TW_E_PROTOCOL);
+    assert_int_equal(fault.reason, TW_FRAME_TOO_LARGE);
+    wire.n = 0;
+    wire_put_hex(&wire, "04000000 1001 0001");
+    assert_int_equal(tw_frame_next(tw_buf_bytes(&wire), &frame, &n, &fault), TW_E_PROTOCOL);
+    assert_int_equal(fault.reason, TW_FRAME_BAD_TAG);
+    assert_int_equal(fault.offset, 2);
+    assert_int_equal(tw_frame_next(tw_buf_bytes(&wire), &frame, &n, NULL), TW_E_PROTOCOL);
+    assert_int_equal(n, 77);
+    tw_buf_deinit(&wire);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,11 +646,16 @@ int main(void)
         tw_unit_test(last_of_repeated_scalars_counts),
         tw_unit_test(narrow_fields_keep_the_low_half),
         tw_unit_test(rules_are_enforced),
+        tw_unit_test(reasons_have_names_and_texts),
         tw_unit_test(unknown_member_is_no_member),
         tw_unit_test(prefixes_are_handled),
         tw_unit_test(header_limits),
         tw_unit_test(largest_frame),
         tw_unit_test(encoding_never_passes_its_room),
+        tw_unit_test(strings_with_nul_are_not_sent),
+        tw_unit_test(kinds_that_are_none_are_not_sent),
+        tw_unit_test(streams_are_taken_frame_by_frame),
+        tw_unit_test(bad_frames_end_the_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/req.h"
 #include "wire/reader.h"
 
 #define BYTES(...)                                                                                 \
@@ -143,8 +144,51 @@ static void lengths_past_the_end_are_truncated(void **state)
     (void)state;
     expect_no_field(BYTES(0x0a, 0x01), TW_E_TRUNCATED);
     expect_no_field(BYTES(0x0a, 0x04, 1, 2, 3), TW_E_TRUNCATED);
-    expect_no_field(BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 9),
-                    TW_E_TRUNCATED);
+    expect_no_field(BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f, 9), TW_E_TRUNCATED);
+}
+
+static void tags_and_lengths_take_five_bytes_at_most(void **state)
+{
+    REQ("TW-ENC-009");
+    (void)state;
+    expect_field(BYTES(0x88, 0x80, 0x80, 0x80, 0x00, 7), 1, TW_WIRE_VARINT, 7, 0);
+    expect_no_field(BYTES(0x88, 0x80, 0x80, 0x80, 0x80, 0x00, 7), TW_E_PROTOCOL);
+    expect_field(BYTES(0x0a, 0x81, 0x80, 0x80, 0x80, 0x00, 9), 1, TW_WIRE_LEN, 0, 1);
+    expect_no_field(BYTES(0x0a, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 9), TW_E_PROTOCOL);
+}
+
+static void faults_are_told_apart(void **state)
+{
+    static const struct {
+        uint8_t bytes[12];
+        size_t n;
+        enum tw_wire_fault fault;
+        uint32_t number;
+    } cases[] = {
+        {{0x80}, 1, TW_WIRE_TRUNCATED, 0},
+        {{0x18}, 1, TW_WIRE_TRUNCATED, 3},
+        {{0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2},
+         11,
+         TW_WIRE_BAD_VARINT,
+         3},
+        {{0x80, 0x80, 0x80, 0x80, 0x80}, 5, TW_WIRE_LONG_TAG, 0},
+        {{0x1a, 0x80, 0x80, 0x80, 0x80, 0x80}, 6, TW_WIRE_LONG_TAG, 3},
+        {{0x07}, 1, TW_WIRE_BAD_TAG, 0},
+        {{0x1b}, 1, TW_WIRE_GROUP, 3},
+        {{0x1c}, 1, TW_WIRE_GROUP, 3},
+        {{0x1e}, 1, TW_WIRE_BAD_TYPE, 3},
+        {{0x1f}, 1, TW_WIRE_BAD_TYPE, 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++) {
+        struct tw_reader r = tw_reader_of((struct tw_bytes){cases[i].bytes, cases[i].n});
+        uint32_t number = 77;
+
+        assert_int_equal(tw_read_fault(&r, &number), cases[i].fault);
+        assert_int_equal(number, cases[i].number);
+        assert_ptr_equal(r.p, cases[i].bytes);
+    }
 }
 
 static void every_prefix_of_a_field_is_truncated(void **state)
@@ -209,6 +253,8 @@ int main(void)
         tw_unit_test(field_numbers_reach_from_one_to_two_to_the_29),
         tw_unit_test(bad_tags_are_refused),
         tw_unit_test(lengths_past_the_end_are_truncated),
+        tw_unit_test(tags_and_lengths_take_five_bytes_at_most),
+        tw_unit_test(faults_are_told_apart),
         tw_unit_test(every_prefix_of_a_field_is_truncated),
         tw_unit_test(an_empty_run_without_memory_is_read),
         tw_unit_test(noise_is_read_to_an_end),

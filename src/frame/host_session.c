@@ -2,7 +2,6 @@
 #include "frame/host_session.h"
 
 #include "base/bytes.h"
-#include "base/req.h"
 
 int tw_host_init(struct tw_host *host, const struct tw_port *port)
 {
@@ -69,24 +68,27 @@ static int send_reply(struct tw_host *host, uint64_t id, const struct tw_bytes *
     return tw_tx_frame(&host->tx, &reply, fd);
 }
 
+static int refuse(struct tw_host *host, const struct tw_frame *request)
+{
+    if (request->invoke.drop_reply)
+        return 0;
+    return send_reply(host, request->request_id, NULL, false, -1);
+}
+
 static enum tw_host_event classify_invoke(struct tw_host *host, const struct tw_frame *frame)
 {
     const struct tw_port *port = host->port;
-    bool known = frame->invoke.service_id == port->service_id && frame->invoke.method_id != 0 &&
-                 frame->invoke.method_id <= port->n_methods;
 
+    if (frame->invoke.service_id != port->service_id || frame->invoke.method_id == 0 ||
+        frame->invoke.method_id > port->n_methods)
+        return TW_HOST_EVENT_INVOKE_UNKNOWN;
     if (frame->invoke.drop_reply)
-        return known ? TW_HOST_EVENT_INVOKE_KNOWN_DROP : TW_HOST_EVENT_INVOKE_UNKNOWN_DROP;
-    REQ("TW-SESS-005");
+        return TW_HOST_EVENT_INVOKE_KNOWN;
     if (tw_requests_find(&host->requests, frame->request_id))
         return TW_HOST_EVENT_INVOKE_REPEATED;
-    REQ("TW-SESS-003");
-    if (!known)
-        return TW_HOST_EVENT_INVOKE_UNKNOWN;
-    REQ("TW-SESS-006");
-    REQ("TW-LIM-005");
-    return host->requests.n == TW_REQUESTS_MAX ? TW_HOST_EVENT_INVOKE_TOO_MANY
-                                               : TW_HOST_EVENT_INVOKE_KNOWN;
+    if (host->requests.n == TW_REQUESTS_MAX)
+        return TW_HOST_EVENT_INVOKE_TOO_MANY;
+    return TW_HOST_EVENT_INVOKE_KNOWN;
 }
 
 static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *frame)
@@ -108,11 +110,13 @@ static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *
 static int dispatch(struct tw_host *host, const struct tw_frame *frame,
                     struct tw_host_call *ret_call)
 {
-    struct tw_request req = {.id = frame->request_id, .method = frame->invoke.method_id};
-    int rc = frame->invoke.drop_reply ? 0 : tw_requests_add(&host->requests, req);
+    if (!frame->invoke.drop_reply) {
+        struct tw_request req = {.id = frame->request_id, .method = frame->invoke.method_id};
+        int rc = tw_requests_add(&host->requests, req);
 
-    if (rc)
-        return rc;
+        if (rc)
+            return rc;
+    }
     *ret_call = (struct tw_host_call){
         .request_id = frame->request_id,
         .method = frame->invoke.method_id,
@@ -122,27 +126,16 @@ static int dispatch(struct tw_host *host, const struct tw_frame *frame,
     return 0;
 }
 
-/* Leaves the state as the table says; the first reason for the end is kept. */
-static const struct tw_host_cell *step(struct tw_host *host, enum tw_host_event event,
-                                       const char *why)
+/* What the table says for this event. 0: *ret_call is set; TW_MORE: handled here, go on. */
+static int act(struct tw_host *host, enum tw_host_event event, const struct tw_frame *frame,
+               struct tw_host_call *ret_call)
 {
     const struct tw_host_cell *cell = &tw_host_table[host->state][event];
-
-    host->state = cell->next;
-    if (cell->action == TW_HOST_ACTION_CLOSE)
-        host->why = why ? why : cell->rule;
-    return cell;
-}
-
-/* What the table says for this frame. 0: *ret_call is set; TW_MORE: handled here, go on. */
-static int act(struct tw_host *host, enum tw_host_event event, const struct tw_frame *frame,
-               const char *why, struct tw_host_call *ret_call)
-{
     int rc = 0;
 
-    switch (step(host, event, why)->action) {
+    host->state = cell->next;
+    switch (cell->action) {
     case TW_HOST_ACTION_DISPATCH:
-    case TW_HOST_ACTION_DISPATCH_DROP:
         return dispatch(host, frame, ret_call);
     case TW_HOST_ACTION_REPLY_BOUND:
         rc = reply_bound(host, frame);
@@ -151,99 +144,90 @@ static int act(struct tw_host *host, enum tw_host_event event, const struct tw_f
         rc = reply_bind_failed(host, frame);
         break;
     case TW_HOST_ACTION_REFUSE:
-        rc = send_reply(host, frame->request_id, NULL, false, -1);
+        rc = refuse(host, frame);
         break;
     case TW_HOST_ACTION_REPLY_ERROR:
         rc = reply_error(host, frame);
         break;
-    default:
-        break; /* to close and to ignore need no more; the rest is no answer to a frame */
+    case TW_HOST_ACTION_CLOSE:
+        host->why = host->why ? host->why : cell->rule;
+        break;
+    case TW_HOST_ACTION_IGNORE:
+    case TW_HOST_ACTION_MAX:
+        break;
     }
-    if (rc == TW_E_FULL) {
-        step(host, TW_HOST_EVENT_OVERFLOW, "TW-LIM-004: the peer does not read its replies");
+    if (rc == TW_E_LIMIT) {
+        host->why = "TW-LIM-004: the peer does not read its replies";
+        host->state = TW_HOST_STATE_CLOSED;
         rc = 0;
     }
     return rc ? rc : TW_MORE;
 }
 
 /* The next frame as an event of the table. TW_MORE when there is no whole one. */
-static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host_event *ret_event,
-                      const char **ret_why)
+static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host_event *ret_event)
 {
-    struct tw_frame_fault fault = {.reason = TW_FRAME_TOO_LARGE};
+    struct tw_frame_fault fault;
     struct tw_bytes payload;
     int rc = tw_rx_next(&host->rx, &payload);
 
     if (rc == TW_MORE)
         return rc;
-    if (!rc && payload.n == 0) {
+    *ret_event = TW_HOST_EVENT_BAD_FRAME;
+    if (rc)
+        host->why = tw_frame_reason_text(TW_FRAME_TOO_LARGE);
+    else if (payload.n == 0)
         *ret_event = TW_HOST_EVENT_EMPTY;
-    } else if (!rc && !tw_frame_decode(payload, frame, &fault)) {
+    else if (!tw_frame_decode(payload, frame, &fault))
         *ret_event = classify(host, frame);
-    } else {
-        *ret_event = TW_HOST_EVENT_BAD_FRAME;
-        *ret_why = tw_frame_reason_text(fault.reason);
-    }
+    else
+        host->why = tw_frame_reason_text(fault.reason);
     return 0;
 }
 
 int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call)
 {
-    for (int i = 0; host->state != TW_HOST_STATE_CLOSED; i++) {
+    while (host->state != TW_HOST_STATE_CLOSED) {
         struct tw_frame frame = {.kind = TW_FRAME_NONE};
         enum tw_host_event event;
-        const char *why = NULL;
-        int rc;
+        int rc = next_event(host, &frame, &event);
 
-        REQ("TW-SESS-032");
-        if (i == TW_FRAMES_PER_CALL)
-            return TW_AGAIN;
-        rc = next_event(host, &frame, &event, &why);
-        if (rc)
+        if (!rc)
+            rc = act(host, event, &frame, ret_call);
+        else
             return rc;
-        rc = act(host, event, &frame, why, ret_call);
         if (rc != TW_MORE)
             return rc;
     }
     return TW_E_CLOSED;
 }
 
-static enum tw_host_event classify_answer(const struct tw_host *host, const struct tw_request *req,
-                                          bool has_more)
-{
-    if (!req)
-        return TW_HOST_EVENT_ANSWER_UNWANTED;
-    if (!has_more)
-        return TW_HOST_EVENT_ANSWER_LAST;
-    return host->port->method[req->method].stream ? TW_HOST_EVENT_ANSWER_MORE
-                                                  : TW_HOST_EVENT_ANSWER_MORE_UNARY;
-}
-
 int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_bytes *reply,
                   bool has_more, int fd)
 {
     struct tw_request *req = tw_requests_find(&host->requests, request_id);
-    const struct tw_host_cell *cell = step(host, classify_answer(host, req, has_more), NULL);
     int rc;
 
-    switch (cell->action) {
-    case TW_HOST_ACTION_SEND_MORE:
-        return send_reply(host, request_id, reply, true, fd);
-    case TW_HOST_ACTION_SEND_LAST:
-        rc = send_reply(host, request_id, reply, false, fd);
-        if (!rc)
-            tw_requests_remove(&host->requests, req);
-        return rc;
-    case TW_HOST_ACTION_TELL_NOT_FOUND:
-        return TW_E_NOT_FOUND;
-    case TW_HOST_ACTION_TELL_CLOSED:
+    if (host->state == TW_HOST_STATE_CLOSED)
         return TW_E_CLOSED;
-    default:
+    if (!req)
+        return TW_E_NOT_FOUND;
+    if (has_more && !host->port->method[req->method].stream)
         return TW_E_INVALID;
-    }
+    rc = send_reply(host, request_id, reply, has_more, fd);
+    if (rc)
+        return rc;
+    if (!has_more)
+        tw_requests_remove(&host->requests, req);
+    return 0;
 }
 
 void tw_host_end(struct tw_host *host, const char *why)
 {
-    step(host, TW_HOST_EVENT_END, why);
+    const struct tw_host_cell *cell = &tw_host_table[host->state][TW_HOST_EVENT_END];
+
+    if (host->state == TW_HOST_STATE_CLOSED)
+        return;
+    host->state = cell->next;
+    host->why = why;
 }

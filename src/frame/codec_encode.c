@@ -55,6 +55,7 @@ static void put_field(struct sink *s, uint32_t number, struct field_rule rule, c
 {
     const void *at = (const uint8_t *)message + rule.at;
 
+    REQ("TW-ENC-008");
     switch ((enum field_value)rule.value) {
     case VALUE_U64:
         put_number(s, number, *(const uint64_t *)at);
@@ -69,7 +70,6 @@ static void put_field(struct sink *s, uint32_t number, struct field_rule rule, c
         put_number(s, number, *(const bool *)at);
         break;
     case VALUE_STRING:
-        REQ("TW-ENC-008");
         s->bad = s->bad || bytes_have_nul(*(const struct tw_bytes *)at);
         put_bytes(s, number, *(const struct tw_bytes *)at);
         break;

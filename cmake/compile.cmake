@@ -17,16 +17,22 @@ target_compile_options(tw_flags INTERFACE
 target_link_options(tw_flags INTERFACE
   -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,shstk -Wl,-z,ibtplt -Wl,--as-needed)
 
+# What our dependencies get as well when they are built here (cmake/dependencies.cmake).
+add_library(tw_instrument INTERFACE)
+target_link_libraries(tw_flags INTERFACE tw_instrument)
 if(TW_SANITIZE)
-  target_compile_options(tw_flags INTERFACE
-    -fsanitize=${TW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(tw_flags INTERFACE -fsanitize=${TW_SANITIZE})
+  target_compile_options(tw_instrument INTERFACE -fsanitize=${TW_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(tw_flags INTERFACE -fno-sanitize-recover=all)
+  target_link_options(tw_instrument INTERFACE -fsanitize=${TW_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   # glibc wants optimisation for it, and the sanitizers bring their own checks.
   target_compile_definitions(tw_flags INTERFACE _FORTIFY_SOURCE=3)
 endif()
+if(TW_SANITIZE STREQUAL "memory") # where a byte came from that nobody wrote
+  target_compile_options(tw_instrument INTERFACE -fsanitize-memory-track-origins)
+endif()
 if(TW_FUZZ AND CMAKE_C_COMPILER_ID MATCHES Clang AND NOT CMAKE_C_COMPILER MATCHES afl)
-  target_compile_options(tw_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_options(tw_instrument INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(TW_COVERAGE)
   target_compile_options(tw_flags INTERFACE --coverage)

@@ -1,8 +1,7 @@
 # spec/proto/*.proto to C with protobuf-c. Its output is not ours: it is built without our warnings,
 # and its headers count as system headers, but sanitizers and hardening apply to it too.
 
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c>=1.4.1) # 1.4.1 fixed two CVEs
+tw_package(PROTOBUF_C libprotobuf-c>=1.4.1) # 1.4.1 fixed two CVEs
 find_program(PROTOC_C protoc-c REQUIRED)
 
 set(TW_PROTO_DIR ${PROJECT_SOURCE_DIR}/spec/proto)

@@ -1,0 +1,45 @@
+# The libraries we use: tw_package(NAME module) finds one with pkg-config as PkgConfig::NAME.
+#
+# With TW_BUILD_DEPENDENCIES they come from Debian's source packages instead and are built like the
+# rest of this build: with its sanitizers, MSan above all, which must see every store, and for 32
+# bits without a second architecture on the machine.
+
+find_package(PkgConfig REQUIRED)
+
+macro(tw_package name module)
+  if(NOT TARGET PkgConfig::${name})
+    pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${module})
+  endif()
+endmacro()
+
+# Not our code: neither our warnings, nor UBSan (protobuf-c 1.4 copies from NULL).
+function(tw_build_dependency name folder)
+  cmake_parse_arguments(ARG "" "" "SOURCES;INCLUDE;DEFINE" ${ARGN})
+  list(TRANSFORM ARG_SOURCES PREPEND ${TW_DEBIAN_SOURCES}/${folder}/)
+  list(TRANSFORM ARG_INCLUDE PREPEND ${TW_DEBIAN_SOURCES}/${folder}/)
+  file(GLOB sources CONFIGURE_DEPENDS ${ARG_SOURCES})
+  string(TOLOWER tw_third_${name} target)
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} SYSTEM PUBLIC ${ARG_INCLUDE})
+  target_compile_definitions(${target} PRIVATE ${ARG_DEFINE})
+  target_compile_options(${target} PRIVATE -w -fno-sanitize=undefined)
+  target_link_libraries(${target} PRIVATE tw_instrument)
+  add_library(PkgConfig::${name} ALIAS ${target})
+endfunction()
+
+if(TW_BUILD_DEPENDENCIES)
+  set(TW_DEBIAN_SOURCES ${PROJECT_SOURCE_DIR}/build/debian-source)
+  execute_process(
+    COMMAND ${PROJECT_SOURCE_DIR}/scripts/lib/debian-source ${TW_DEBIAN_SOURCES}
+            protobuf-c cmocka jansson zlib
+    COMMAND_ERROR_IS_FATAL ANY)
+  tw_build_dependency(PROTOBUF_C protobuf-c SOURCES protobuf-c/protobuf-c.c INCLUDE .
+    DEFINE PACKAGE_VERSION="Debian's" PACKAGE_STRING="protobuf-c, Debian's")
+  tw_build_dependency(CMOCKA cmocka SOURCES src/cmocka.c INCLUDE include
+    DEFINE HAVE_MALLOC_H HAVE_INTTYPES_H HAVE_SIGNAL_H HAVE_STRINGS_H HAVE_CLOCK_REALTIME
+           HAVE_STRUCT_TIMESPEC HAVE_GCC_THREAD_LOCAL_STORAGE)
+  tw_build_dependency(JANSSON jansson SOURCES src/*.c INCLUDE src android
+    DEFINE HAVE_STDINT_H HAVE_FCNTL_H HAVE_UNISTD_H HAVE_SYS_TIME_H HAVE_SYS_TYPES_H
+           HAVE_OPEN HAVE_CLOSE HAVE_READ HAVE_GETTIMEOFDAY)
+  tw_build_dependency(ZLIB zlib SOURCES *.c INCLUDE . DEFINE HAVE_UNISTD_H _LARGEFILE64_SOURCE=1)
+endif()

@@ -25,9 +25,9 @@ static uint32_t power_of_two(uint64_t at_least)
     return n;
 }
 
-static void lay_out(struct tw_trace_buffer *tb, uint64_t size)
+static void lay_out(struct tw_trace_buffer *tb, size_t size)
 {
-    uint64_t seqs = size / TW_TB_BYTES_PER_SEQ;
+    size_t seqs = size / TW_TB_BYTES_PER_SEQ;
 
     tb->size = size;
     tb->stats.buffer_size = size;
@@ -43,9 +43,13 @@ static int map_all(struct tw_trace_buffer *tb)
     uint64_t buckets = round_up(tb->n_buckets * sizeof(*tb->buckets), TW_TB_PAGE);
     uint64_t seq_buckets = round_up(tb->n_seq_buckets * sizeof(*tb->seq_buckets), TW_TB_PAGE);
     uint64_t seqs = (tb->seqs_max + UINT64_C(1)) * sizeof(*tb->seqs); /* seqs[0] is none */
+    uint64_t total;
     uint8_t *at;
 
-    tb->map_size = tb->size + slices + buckets + seq_buckets + seqs;
+    total = tb->size + slices + buckets + seq_buckets + seqs;
+    tb->map_size = (size_t)total;
+    if (tb->map_size != total)
+        return -ENOMEM; /* more than 32 bits can address */
     at = mmap(NULL, tb->map_size, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
@@ -73,13 +77,13 @@ int tw_trace_buffer_new(struct tw_trace_buffer **ret_buffer, uint64_t size,
     struct tw_trace_buffer *tb;
     int rc;
 
-    if (size > TW_TRACE_BUFFER_SIZE_MAX)
+    if (size > TW_TRACE_BUFFER_SIZE_MAX || size > SIZE_MAX / 2) /* the second for 32 bits */
         return TW_E_LIMIT;
     tb = calloc(1, sizeof(*tb));
     if (!tb)
         return -ENOMEM;
     tb->policy = policy;
-    lay_out(tb, round_up(tw_max(size, 1), TW_TB_PAGE));
+    lay_out(tb, (size_t)round_up(tw_max((size_t)size, 1), TW_TB_PAGE));
     rc = fill_key(tb);
     if (!rc)
         rc = map_all(tb);

@@ -71,7 +71,7 @@ struct tw_tb_list {
 
 struct tw_trace_buffer {
     uint8_t *ring;
-    uint64_t size, wr, free_end, lap_end;
+    size_t size, wr, free_end, lap_end;
     tw_tb_ref *buckets;
     uint32_t n_buckets; /* a power of two */
     struct tw_tb_seq *seqs;
@@ -135,9 +135,9 @@ void tw_tb_order_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 void tw_tb_link(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, uint32_t seq);
 void tw_tb_unlink(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 /* Whether need bytes can be had without overwriting anything unread. */
-bool tw_tb_has_room(const struct tw_trace_buffer *tb, uint64_t need);
+bool tw_tb_has_room(const struct tw_trace_buffer *tb, size_t need);
 /* Makes need bytes free at wr, overwriting the oldest; need is at most the size. */
-void tw_tb_reserve(struct tw_trace_buffer *tb, uint64_t need);
+void tw_tb_reserve(struct tw_trace_buffer *tb, size_t need);
 /* Whether a record of a ring is so old that waiting any longer may cost it. */
 bool tw_tb_is_old(const struct tw_trace_buffer *tb, const struct tw_tb_rec *rec);
 

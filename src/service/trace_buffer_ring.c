@@ -57,7 +57,7 @@ static void advance(struct tw_trace_buffer *tb, uint64_t to)
     }
 }
 
-void tw_tb_reserve(struct tw_trace_buffer *tb, uint64_t need)
+void tw_tb_reserve(struct tw_trace_buffer *tb, size_t need)
 {
     if (need > tb->size - tb->wr) {
         advance(tb, tb->size);
@@ -82,7 +82,7 @@ static bool is_read(const struct tw_trace_buffer *tb, uint64_t from, uint64_t to
     return true;
 }
 
-bool tw_tb_has_room(const struct tw_trace_buffer *tb, uint64_t need)
+bool tw_tb_has_room(const struct tw_trace_buffer *tb, size_t need)
 {
     if (need <= tb->size - tb->wr)
         return is_read(tb, tb->free_end, tw_min(tb->wr + need, tb->lap_end));

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 #include "smb/abi.h"
 
 enum { SEALS_ALL = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
@@ -82,10 +83,12 @@ int tw_shm_create(struct tw_shm *ret_shm, size_t size)
 static int check_kind(int fd, struct stat *ret_st)
 {
     struct statfs fs;
+    uint32_t kind;
 
     if (fstat(fd, ret_st) != 0 || fstatfs(fd, &fs) != 0)
         return -errno;
-    if (!S_ISREG(ret_st->st_mode) || (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC))
+    kind = (uint32_t)fs.f_type; /* signed, and of another width everywhere */
+    if (!S_ISREG(ret_st->st_mode) || (kind != TMPFS_MAGIC && kind != RAMFS_MAGIC))
         return TW_E_INVALID;
     return 0;
 }
@@ -102,6 +105,7 @@ static int check_seals(int fd, enum tw_shm_seals seals)
 
 static int adopt(int fd, enum tw_shm_seals seals, uint8_t **ret_p, size_t *ret_size)
 {
+    REQ("TW-SHM-010");
     struct stat st;
     size_t size;
     int r = check_kind(fd, &st);

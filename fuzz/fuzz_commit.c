@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/req.h"
 #include "fuzz/input.h"
 #include "service/core.h"
 #include "service/trace_buffer_internal.h"
@@ -118,6 +119,7 @@ static void judge_stamp(const struct scene *s, struct tw_bytes packet)
         CHECK(f.number != 33 && f.number != 35 && f.number != 36 && f.number != 50);
         CHECK(f.number != 69 && f.number != 98 && f.number != 133);
     }
+    REQ("TW-PROD-022");
     CHECK(n_uid == 1 && n_pid == 1 && n_sequence == 1);
 }
 

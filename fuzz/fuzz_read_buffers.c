@@ -4,6 +4,7 @@
  * of a packet, the rest is one message. Fed as a whole and field by field, it must give the same
  * packets and the same result: where messages end means nothing.
  */
+#include "base/req.h"
 #include "consumer/reassembly.h"
 #include "fuzz/input.h"
 #include "wire/reader.h"
@@ -20,6 +21,7 @@ static int see(void *user, struct tw_bytes packet)
 {
     struct seen *seen = user;
 
+    REQ("TW-LIM-006");
     CHECK(packet.n <= seen->max);
     seen->packets++;
     seen->bytes += packet.n;

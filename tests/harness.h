@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmocka with what every test of ours wants: no descriptor may be left open by any test. */
+/* cmocka with what every test of ours wants: no descriptor may be left open by any test,
+ * and a test names the requirements that it shows. */
 #pragma once
 
 #include <setjmp.h>
@@ -8,6 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "base/req.h"
 
 int tw_test_fds_before(void **state);
 int tw_test_fds_after(void **state);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/reassembly.h"
 
+#include "base/req.h"
 #include "wire/reader.h"
 
 /* Field numbers of ReadBuffersResponse and its Slice (spec/proto/consumer_port.proto). */
@@ -55,6 +56,7 @@ static void reset(struct tw_reassembly *ra)
 static int take_slice(struct tw_reassembly *ra, const struct slice *slice,
                       int (*fn)(void *user, struct tw_bytes packet), void *user)
 {
+    REQ("TW-LIM-006");
     int rc;
 
     if (slice->last && !ra->open)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/req.h"
 #include "service/flush.h"
 #include "service/producer.h"
 #include "wire/reader.h"
@@ -38,6 +39,8 @@ struct chunk_patches {
 void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
                      const struct tw_chunk_header *header, bool complete, struct tw_bytes payload)
 {
+    REQ("TW-PROD-020");
+    REQ("TW-PROD-021");
     struct tw_service *service = producer->conn->service;
     uint16_t bound = tw_producer_writer_buffer(producer, header->writer_id);
     struct tw_chunk_in in = {
@@ -133,6 +136,7 @@ static int read_patch(struct tw_bytes bytes, struct tw_patch *patch)
 
 static int take_patch_field(const struct tw_field *f, struct chunk_patches *p)
 {
+    REQ("TW-LIM-020");
     if (f->number == PATCH_PATCHES) {
         struct tw_patch patch = {0};
 
@@ -228,6 +232,7 @@ static bool acknowledge(struct tw_producer *producer, struct tw_bytes request)
 
 bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
 {
+    REQ("TW-PROD-023");
     return !each_field(producer, request, COMMIT_MOVE, move_chunk) &&
            !each_field(producer, request, COMMIT_PATCH, patch_chunk) &&
            acknowledge(producer, request);

@@ -3,10 +3,13 @@
 
 #include <string.h>
 
+#include "base/req.h"
+
 typedef bool (*bad_fn)(const struct tw_session *session);
 
 static bool too_long(const struct tw_session *s)
 {
+    REQ("TW-LIM-030");
     return s->config->has_duration_ms && s->config->duration_ms > TW_DURATION_MAX_MS;
 }
 
@@ -17,6 +20,7 @@ static bool no_buffers(const struct tw_session *s)
 
 static bool too_many_buffers(const struct tw_session *s)
 {
+    REQ("TW-LIM-012");
     return s->config->n_buffers > TW_SESSION_BUFFERS_MAX;
 }
 
@@ -34,11 +38,13 @@ static bool bad_buffer_size(const struct tw_session *s)
 
 static bool too_many_data_sources(const struct tw_session *s)
 {
+    REQ("TW-LIM-014");
     return s->config->n_data_sources > TW_CONFIG_DATA_SOURCES_MAX;
 }
 
 static bool large_data_source(const struct tw_session *s)
 {
+    REQ("TW-LIM-034");
     for (size_t i = 0; i < s->config->n_data_sources; i++) {
         const Tw__DataSourceConfig *c = s->config->data_sources[i]->config;
 
@@ -119,6 +125,7 @@ static bool exclusive(const struct tw_session *s)
 
 static bool long_name(const struct tw_session *s)
 {
+    REQ("TW-LIM-019");
     const char *name = s->config->unique_session_name;
 
     return name && strlen(name) > TW_NAME_MAX;
@@ -150,11 +157,13 @@ static size_t count_sessions(const struct tw_session *s, bool same_uid)
 
 static bool too_many_sessions(const struct tw_session *s)
 {
+    REQ("TW-LIM-010");
     return count_sessions(s, false) >= TW_SESSIONS_MAX;
 }
 
 static bool too_many_of_uid(const struct tw_session *s)
 {
+    REQ("TW-LIM-011");
     return count_sessions(s, true) >= TW_SESSIONS_PER_UID_MAX;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/req.h"
 #include "service/instance.h"
 #include "service/producer.h"
 
@@ -15,6 +16,8 @@ static bool flag(protobuf_c_boolean has, protobuf_c_boolean value)
 
 static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDescriptor *d)
 {
+    REQ("TW-LIM-034");
+    REQ("TW-LIM-035");
     struct tw_producer *producer = source->producer;
     struct tw_buf bytes = TW_BUF_INIT(TW_NESTED_MAX);
     int rc = tw_pbc_pack(&d->base, &bytes);
@@ -41,6 +44,7 @@ static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDe
 static int new_source(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor,
                       struct tw_data_source **ret_source)
 {
+    REQ("TW-LIM-019");
     struct tw_data_source *source = calloc(1, sizeof(*source));
     int rc = -ENOMEM;
 
@@ -63,6 +67,7 @@ static int new_source(struct tw_producer *producer, const Tw__DataSourceDescript
 int tw_data_source_register(struct tw_producer *producer,
                             const Tw__DataSourceDescriptor *descriptor, const char **ret_error)
 {
+    REQ("TW-LIM-016");
     struct tw_service *service = producer->conn->service;
     struct tw_data_source *source;
     int rc;
@@ -130,6 +135,7 @@ void tw_data_source_unregister(struct tw_producer *producer, const char *name)
 
 void tw_data_source_join_all(struct tw_data_source *source)
 {
+    REQ("TW-PROD-010");
     struct tw_session *session;
 
     if (!tw_producer_listens(source->producer))

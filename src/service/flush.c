@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/req.h"
 #include "consumer_port.pb-c.h"
 #include "service/producer.h"
 #include "service/scrape.h"
@@ -129,6 +130,7 @@ static uint32_t timeout_of(const struct tw_session *session, uint32_t asked_ms)
  * caller may still set what it is for. */
 static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, uint64_t flags)
 {
+    REQ("TW-LIM-018");
     uint64_t *ids = reallocarray(NULL, session->n_instances + 1, sizeof(*ids));
     struct tw_flush *flush = NULL;
     struct tw_producer *producer;

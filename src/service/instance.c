@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/req.h"
 #include "service/instance_config.h"
 #include "service/observe.h"
 #include "service/producer.h"
@@ -57,6 +58,7 @@ static int setup_shm(const struct tw_session *session, struct tw_producer *produ
 /* NULL at the limit and when memory is short. */
 static struct tw_instance *new_instance(struct tw_session *session, struct tw_data_source *source)
 {
+    REQ("TW-LIM-017");
     struct tw_instance *instance;
 
     if (session->n_instances == TW_INSTANCES_MAX)

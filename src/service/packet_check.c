@@ -2,6 +2,7 @@
 #include "service/packet_check.h"
 
 #include "base/macros.h"
+#include "base/req.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -119,6 +120,7 @@ static int take_slice(struct check *c, struct tw_bytes slice)
 
 int tw_packet_check(const struct tw_bytes *slices, size_t n)
 {
+    REQ("TW-PROD-022");
     struct check c = {.state = IN_TAG};
 
     for (size_t i = 0; i < n; i++) {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/req.h"
 #include "frame/pump.h"
 #include "service/core.h"
 
@@ -156,6 +157,7 @@ static struct tw_peer credentials(int fd)
 void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service,
                    uint32_t stall_ms)
 {
+    REQ("TW-LIM-031");
     peers->loop = loop;
     peers->service = service;
     peers->stall_ms = stall_ms ? stall_ms : PEER_STALL_MS;

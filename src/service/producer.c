@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/req.h"
 #include "service/data_source.h"
 #include "service/flush.h"
 #include "service/scrape.h"
@@ -23,6 +24,8 @@ static uint16_t next_id(struct tw_service *service)
 int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
                     struct tw_producer **ret_producer)
 {
+    REQ("TW-LIM-015");
+    REQ("TW-LIM-019");
     struct tw_service *service = conn->service;
     struct tw_producer *p;
 
@@ -89,6 +92,7 @@ struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id)
 
 bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
 {
+    REQ("TW-SHM-010");
     size_t page_size =
         producer->page_size_hint ? producer->page_size_hint : TW_SHM_PAGE_SIZE_DEFAULT;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ProducerPort: the methods a producer calls. */
 #include "base/fd.h"
+#include "base/req.h"
 #include "service/commit.h"
 #include "service/data_source.h"
 #include "service/instance.h"
@@ -9,6 +10,7 @@
 static void initialize_connection(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-001");
     const Tw__InitializeConnectionRequest *req = (const void *)msg;
     Tw__InitializeConnectionResponse response = TW__INITIALIZE_CONNECTION_RESPONSE__INIT;
     struct tw_producer_hello hello = {
@@ -89,6 +91,7 @@ static void commit_data(struct tw_service_conn *conn, const struct tw_host_call 
 static void get_async_command(struct tw_service_conn *conn, const struct tw_host_call *call,
                               const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-010");
     struct tw_producer *producer = conn->producer;
 
     (void)msg;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/read_buffers.h"
 
+#include "base/req.h"
 #include "service/packet_check.h"
 #include "service/sequences.h"
 #include "service/service_packets.h"
@@ -32,6 +33,7 @@ enum {
 
 void tw_reading_init(struct tw_reading *reading)
 {
+    REQ("TW-LIM-028");
     *reading = (struct tw_reading){
         .service_packets = TW_BUF_INIT(SERVICE_PACKETS_MAX),
         .carry = TW_BUF_INIT(TW_PACKET_MAX),
@@ -111,6 +113,7 @@ static size_t room(const struct tw_writer *w)
 static size_t write_stamp(const struct tw_sequence *seq, const struct tw_packet_out *packet,
                           uint8_t stamp[STAMP_MAX])
 {
+    REQ("TW-SHM-030");
     struct tw_writer w = tw_writer_of(stamp, STAMP_MAX);
     uint32_t dropped = packet->dropped | seq->untold;
 
@@ -193,6 +196,7 @@ static bool put_service_packets(struct tw_reading *r, struct tw_writer *w)
 static void hand_on(struct tw_service_conn *conn, struct tw_writer *w,
                     const struct tw_packet_out *packet)
 {
+    REQ("TW-PROD-022");
     struct tw_sequence *seq = tw_sequence(conn->session, packet->seq);
     struct tw_buf *carry = &conn->reading.carry;
     uint8_t stamp[STAMP_MAX];
@@ -215,6 +219,8 @@ static void hand_on(struct tw_service_conn *conn, struct tw_writer *w,
 /* Packets of the buffers until the reply is large enough. True when there may be more. */
 static bool put_buffers(struct tw_service_conn *conn, struct tw_writer *w)
 {
+    REQ("TW-LIM-027");
+    REQ("TW-LIM-032");
     struct tw_reading *r = &conn->reading;
     struct tw_trace_buffer *tb;
 
@@ -266,6 +272,7 @@ static bool fill(struct tw_service_conn *conn, struct tw_writer *w)
 
 void tw_reading_run(struct tw_service_conn *conn)
 {
+    REQ("TW-LIM-033");
     struct tw_buf *scratch = &conn->service->scratch;
     struct tw_reading *r = &conn->reading;
 

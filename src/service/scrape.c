@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/scrape.h"
 
+#include "base/req.h"
 #include "service/commit.h"
 #include "service/producer.h"
 #include "service/session.h"
@@ -17,6 +18,7 @@ static void take(struct tw_session *session, struct tw_producer *producer,
 
 void tw_scrape(struct tw_session *session, struct tw_producer *producer)
 {
+    REQ("TW-SHM-020");
     struct tw_smb_walk walk = {0};
     struct tw_smb_scrape found;
 

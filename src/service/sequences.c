@@ -4,6 +4,8 @@
 #include <search.h>
 #include <stdlib.h>
 
+#include "base/req.h"
+
 static int compare(const void *a, const void *b)
 {
     uint32_t x = ((const struct tw_sequence *)a)->key, y = ((const struct tw_sequence *)b)->key;
@@ -13,6 +15,7 @@ static int compare(const void *a, const void *b)
 
 struct tw_sequence *tw_sequence(struct tw_session *session, struct tw_writer_key key)
 {
+    REQ("TW-LIM-036");
     struct tw_sequence wanted = {.key = (uint32_t)key.producer_id << 16 | key.writer_id};
     struct tw_sequence **found = tfind(&wanted, &session->sequences, compare), *seq;
 

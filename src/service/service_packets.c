@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/req.h"
 #include "service/sequences.h"
 #include "service/stats.h"
 #include "trace.pb-c.h"
@@ -70,6 +71,7 @@ static const Tw__TraceConfig__BuiltinDataSource *builtin(const struct tw_session
  */
 static void settle_monotonic(struct tw_service *service, struct tw_clock_snapshot *s)
 {
+    REQ("TW-TRACE-010");
     int64_t ahead = (int64_t)(s->ns[SNAPSHOT_BOOTTIME] - s->ns[SNAPSHOT_MONOTONIC]);
     int64_t moved = ahead - service->boot_ahead_ns;
 
@@ -82,6 +84,7 @@ static void settle_monotonic(struct tw_service *service, struct tw_clock_snapsho
 
 void tw_snapshot_clocks(struct tw_session *session)
 {
+    REQ("TW-LIM-021");
     struct tw_clock_snapshot *s;
 
     if (builtin(session)->disable_clock_snapshotting)
@@ -113,6 +116,7 @@ static void forget_event(struct tw_session *session)
 
 void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind)
 {
+    REQ("TW-LIM-022");
     if (builtin(session)->disable_service_events)
         return;
     if (session->n_events == TW_LIFECYCLE_EVENTS_MAX)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/req.h"
 #include "service/config_check.h"
 #include "service/data_source.h"
 #include "service/flush.h"
@@ -54,6 +55,7 @@ bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id)
  * up in that of another session. */
 static int free_buffer_id(struct tw_service *service, uint16_t *ret_id)
 {
+    REQ("TW-LIM-013");
     for (unsigned i = 1; i < TW_BUFFER_IDS; i++) {
         service->last_buffer_id = service->last_buffer_id % (TW_BUFFER_IDS - 1) + 1;
         if (service->buffers[service->last_buffer_id])
@@ -104,6 +106,7 @@ static void free_buffers(struct tw_session *session)
 static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_bytes config,
                                       const char **ret_error)
 {
+    REQ("TW-LIM-025");
     struct tw_session *session = calloc(1, sizeof(*session));
     ProtobufCMessage *msg;
 

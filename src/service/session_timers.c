@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/req.h"
 #include "service/flush.h"
 #include "service/producer.h"
 #include "service/service_packets.h"
@@ -10,6 +11,7 @@
 
 static uint32_t period_of(protobuf_c_boolean has, uint32_t ms)
 {
+    REQ("TW-LIM-029");
     return !has || ms == 0 ? 0 : ms < TW_PERIOD_MIN_MS ? TW_PERIOD_MIN_MS : ms;
 }
 

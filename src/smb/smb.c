@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/req.h"
+
 int tw_smb_init(struct tw_smb *ret_smb, uint8_t *base, size_t size, size_t page_size)
 {
     if (page_size < TW_PAGE_SIZE_MIN || page_size > TW_PAGE_SIZE_MAX ||
@@ -55,6 +57,7 @@ int tw_smb_chunk_locate(const struct tw_smb *smb, uint32_t page, uint32_t chunk,
 static int change_state(const struct tw_smb *smb, uint32_t page, uint32_t chunk, size_t chunk_size,
                         enum tw_chunk_state from, enum tw_chunk_state to, uint32_t *ret_bitmap)
 {
+    REQ("TW-SHM-001");
     uint8_t *p;
     uint32_t bitmap, next;
     size_t size;
@@ -128,6 +131,8 @@ static bool worth_scraping(uint32_t state, const struct tw_chunk_header *header)
 static bool walk_page(const struct tw_smb *smb, struct tw_smb_walk *walk,
                       struct tw_smb_scrape *ret_scrape)
 {
+    REQ("TW-SHM-002");
+    REQ("TW-SHM-020");
     struct tw_smb_chunk chunk;
     struct tw_chunk_header header;
     uint32_t state, i;

@@ -24,6 +24,7 @@ static void every_call_can_be_refused(void **state)
 
 static void a_request_error_refuses_the_call(void **state)
 {
+    REQ("TW-SESS-024");
     (void)state;
     for (int which = 0; which < N_CALLS; which++) {
         struct rig *rig = rig_bound();
@@ -56,6 +57,7 @@ static void success_without_a_body_harms_nobody(void **state)
 
 static void every_outstanding_call_is_refused_when_the_service_goes(void **state)
 {
+    REQ("TW-SESS-026");
     struct told told[N_CALLS] = {0};
     struct rig *rig = rig_bound();
 
@@ -136,6 +138,7 @@ static void assert_breaks(int which, bool success, bool more, const char *body, 
 
 static void answers_that_make_no_sense_end_the_connection(void **state)
 {
+    REQ("TW-SESS-023");
     (void)state;
     assert_breaks(0, true, false, "\x1a\x05x", 3, TW_E_PROTOCOL); /* the error is cut off */
     assert_breaks(0, true, false, "\x18\x01", 2, TW_E_PROTOCOL);  /* the error is a number */

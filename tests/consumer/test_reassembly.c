@@ -95,6 +95,7 @@ static void a_packet_without_its_end_is_told_and_dropped(void **state)
 
 static void a_packet_may_not_pass_the_maximum(void **state)
 {
+    REQ("TW-LIM-006");
     struct tw_reassembly ra = TW_REASSEMBLY_INIT(4);
     struct seen seen = {0};
 

@@ -24,7 +24,7 @@
     } while (0)
 _Noreturn void rig_fail(const char *file, int line, const char *what);
 
-enum { RIG_PEERS_MAX = 16, RIG_UID = 1000, RIG_FIRST_PID = 4000 };
+enum { RIG_PEERS_MAX = 20, RIG_UID = 1000, RIG_FIRST_PID = 4000 };
 
 /* One event of a client session, kept. */
 struct rig_reply {

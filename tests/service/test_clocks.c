@@ -27,6 +27,7 @@ static int64_t ahead(const struct tw_clock_snapshot *s)
 
 static void the_difference_changes_with_suspends_only(void **state)
 {
+    REQ("TW-TRACE-010");
     struct fake fake = {.boot_ns = 1000000000, .suspended_ns = 5000};
     struct tw_service_options options = {.clock_ns = fake_clock, .user = &fake};
     Tw__TraceConfig config = TW__TRACE_CONFIG__INIT;

@@ -98,6 +98,7 @@ static void writers_have_sequences_of_their_own(void **state)
  * system info, trigger, compressed packets, machine id, service event, trusted_pid, uuid. */
 static void forged_packets_are_dropped_and_counted(void **state)
 {
+    REQ("TW-PROD-022");
     static const struct tw_bytes forged[] = {
         {(const uint8_t *)"\x18\x00", 2},         {(const uint8_t *)"\x50\x01", 2},
         {(const uint8_t *)"\x98\x80\x00\x05", 4}, /* 3 again, with a padded tag */
@@ -131,6 +132,7 @@ static void forged_packets_are_dropped_and_counted(void **state)
 
 static void a_buffer_of_another_session_is_out_of_reach(void **state)
 {
+    REQ("TW-PROD-020");
     struct scene s;
     struct rig_peer *stranger, *other;
     struct rig_trace trace;
@@ -158,6 +160,7 @@ static void a_buffer_of_another_session_is_out_of_reach(void **state)
 
 static void a_writer_keeps_to_the_buffer_it_is_bound_to(void **state)
 {
+    REQ("TW-PROD-021");
     struct scene s;
     struct rig_trace trace;
     struct rig_peer *other;
@@ -275,6 +278,56 @@ static void a_patched_packet_waits_for_its_patch(void **state)
     rig_free(&s.rig);
 }
 
+/* The patch stands before the chunk that it patches, and the flush before both. */
+static void a_commit_moves_then_patches_then_acknowledges(void **state)
+{
+    Tw__CommitDataRequest__ChunkToPatch__Patch patch =
+        TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__PATCH__INIT;
+    Tw__CommitDataRequest__ChunkToPatch__Patch *patches[] = {&patch};
+    Tw__CommitDataRequest__ChunkToPatch chunk = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__INIT;
+    uint8_t data[] = {'a', 'b', 'c', 'd'},
+            args[128] = {0x18, 1, 0x12}; /* flush_request_id 1, chunks_to_patch */
+    uint8_t holed[64];
+    struct tw_bytes packet;
+    struct rig_trace trace;
+    struct scene s;
+    uint64_t flush;
+    size_t n;
+
+    REQ("TW-PROD-023");
+    (void)state;
+    begin(&s);
+    flush = rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
+    rig_pump(&s.rig);
+    packet = rig_packet(&s.rig, "abcdefgh");
+    memcpy(holed, packet.p, packet.n);
+    memset(holed + packet.n - 8, 0, 4);
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
+              &(struct tw_bytes){holed, packet.n}, 1);
+    chunk.has_target_buffer = chunk.has_writer_id = chunk.has_chunk_id = true;
+    chunk.target_buffer = s.buffer;
+    chunk.writer_id = 1;
+    chunk.n_patches = 1;
+    chunk.patches = patches;
+    patch.has_offset = patch.has_data = true;
+    patch.offset = (uint32_t)packet.n - 4;
+    patch.data = (ProtobufCBinaryData){.len = 4, .data = data};
+    n = protobuf_c_message_get_packed_size(&chunk.base);
+    args[3] = (uint8_t)n;
+    protobuf_c_message_pack(&chunk.base, args + 4);
+    n += 4;
+    memcpy(args + n, "\x0a\x06\x08\x00\x10\x00\x18", 7); /* chunks_to_move: page 0, chunk 0 */
+    args[n + 7] = (uint8_t)s.buffer;
+    rig_send_raw(s.producer, TW_PRODUCER_COMMIT_DATA, (struct tw_bytes){args, n + 8}, false, -1);
+    rig_pump(&s.rig);
+    assert_null(rig_last(s.consumer, flush)); /* it completes from a timer, */
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "abcdefgh", NULL), 1);
+    rig_advance(&s.rig, 0);
+    assert_true(rig_last(s.consumer, flush)->success); /* and with success, not by time-out */
+    rig_free(&s.rig);
+}
+
 static void patches_out_of_bounds_are_not_applied(void **state)
 {
     struct scene s;
@@ -305,6 +358,7 @@ static void patches_out_of_bounds_are_not_applied(void **state)
 
 static void an_unfinished_chunk_is_scraped_at_the_end(void **state)
 {
+    REQ("TW-SHM-020");
     struct scene s;
     struct rig_trace trace;
     struct tw_bytes packets[2];
@@ -370,6 +424,7 @@ static void flush_often(struct scene *s, int times)
 /* Or a thousand flushes would cost everybody a thousand looks at all shared memory. */
 static void flushes_that_end_together_are_scraped_for_once(void **state)
 {
+    REQ("TW-SHM-020");
     struct scene s;
     struct tw_bytes packets[2];
 
@@ -388,6 +443,7 @@ static void flushes_that_end_together_are_scraped_for_once(void **state)
 
 static void a_producer_that_leaves_is_scraped(void **state)
 {
+    REQ("TW-SHM-020");
     struct scene s;
     struct rig_trace trace;
     struct tw_bytes packet;
@@ -431,6 +487,7 @@ static void a_binding_ends_with_its_buffer(void **state)
 
 static void buffer_ids_are_not_used_again_soon(void **state)
 {
+    REQ("TW-LIM-013");
     struct scene s;
     struct rig_trace trace;
 
@@ -456,6 +513,7 @@ int main(void)
         tw_unit_test(committing_before_there_is_memory_changes_nothing),
         tw_unit_test(a_chunk_is_free_again_after_its_commit),
         tw_unit_test(a_patched_packet_waits_for_its_patch),
+        tw_unit_test(a_commit_moves_then_patches_then_acknowledges),
         tw_unit_test(patches_out_of_bounds_are_not_applied),
         tw_unit_test(an_unfinished_chunk_is_scraped_at_the_end),
         tw_unit_test(a_scraped_chunk_that_is_committed_later_comes_once),

@@ -173,6 +173,11 @@ static void long_name(Tw__TraceConfig *c)
 
 static void what_cannot_be_done_is_refused_with_a_text(void **state)
 {
+    REQ("TW-LIM-012");
+    REQ("TW-LIM-014");
+    REQ("TW-LIM-019");
+    REQ("TW-LIM-030");
+    REQ("TW-LIM-034");
     static const struct {
         void (*spoil)(Tw__TraceConfig *c);
         const char *text;
@@ -221,6 +226,9 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
 
 static void what_is_at_the_limit_is_accepted(void **state)
 {
+    REQ("TW-LIM-012");
+    REQ("TW-LIM-014");
+    REQ("TW-LIM-030");
     struct rig rig;
     Tw__TraceConfig *config;
 
@@ -243,6 +251,7 @@ static void what_is_at_the_limit_is_accepted(void **state)
 
 static void a_config_near_the_frame_limit_reaches_its_producer(void **state)
 {
+    REQ("TW-LIM-034");
     static char text[119 * 1024 + 1];
     struct rig rig;
     struct rig_peer *producer;
@@ -294,6 +303,8 @@ static struct rig_peer *session_of(struct rig *rig, int32_t uid)
 
 static void there_are_15_sessions_and_5_of_a_user(void **state)
 {
+    REQ("TW-LIM-010");
+    REQ("TW-LIM-011");
     struct rig rig;
     struct rig_peer *last;
 
@@ -304,8 +315,9 @@ static void there_are_15_sessions_and_5_of_a_user(void **state)
     last = session_of(&rig, 1);
     assert_int_equal(last->n_replies, 1);
     rig_disconnect(last);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 10; i++)
         assert_int_equal(session_of(&rig, 2 + i / 5)->n_replies, 0);
+    assert_int_equal(session_of(&rig, 4)->n_replies, 1);
     rig_free(&rig);
 }
 

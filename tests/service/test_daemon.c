@@ -384,6 +384,7 @@ static void ask_without_reading(struct scene *s, struct peer *deaf)
  * so its requests fill its own socket in the end. */
 static void a_peer_that_does_not_read_is_not_read_from(void **state)
 {
+    REQ("TW-LIM-026");
     struct scene s;
     struct peer deaf;
     size_t producers, sources;
@@ -400,6 +401,7 @@ static void a_peer_that_does_not_read_is_not_read_from(void **state)
 
 static void a_peer_that_does_not_read_is_dropped_in_the_end(void **state)
 {
+    REQ("TW-LIM-031");
     struct scene s;
     struct peer deaf;
     size_t producers = 1, sources;

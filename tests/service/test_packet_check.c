@@ -82,6 +82,7 @@ static void museum_43_refuses_every_reserved_field_however_written(void **state)
 
 static void refuses_a_reserved_field_behind_others(void **state)
 {
+    REQ("TW-PROD-022");
     uint8_t packet[64];
     struct tw_writer w = tw_writer_of(packet, sizeof(packet));
 
@@ -137,6 +138,7 @@ static void museum_42_refuses_varints_that_do_not_end(void **state)
 
 static void refuses_every_truncation(void **state)
 {
+    REQ("TW-PROD-022");
     uint8_t packet[64];
     struct tw_writer w = tw_writer_of(packet, sizeof(packet));
     size_t ends[3];

@@ -35,6 +35,7 @@ static int memfd(size_t size, int seals)
 
 static void every_method_is_refused_before_initialize_connection(void **state)
 {
+    REQ("TW-PROD-001");
     struct rig rig;
     struct rig_peer *producer;
 
@@ -55,6 +56,7 @@ static void every_method_is_refused_before_initialize_connection(void **state)
 
 static void initialize_connection_works_once(void **state)
 {
+    REQ("TW-PROD-001");
     struct rig rig;
     struct rig_peer *producer;
     Tw__InitializeConnectionRequest req = hello("twice");
@@ -74,6 +76,7 @@ static void initialize_connection_works_once(void **state)
 
 static void the_producers_own_sealed_memory_is_taken(void **state)
 {
+    REQ("TW-SHM-010");
     struct rig rig;
     struct rig_peer *producer;
     Tw__InitializeConnectionRequest req = hello("own");
@@ -101,6 +104,7 @@ static void the_producers_own_sealed_memory_is_taken(void **state)
 
 static void memory_that_could_vanish_is_not_taken(void **state)
 {
+    REQ("TW-SHM-010");
     static const struct {
         size_t size;
         int seals;
@@ -130,6 +134,7 @@ static void memory_that_could_vanish_is_not_taken(void **state)
 
 static void what_is_no_memfd_is_not_taken(void **state)
 {
+    REQ("TW-SHM-010");
     struct rig rig;
     Tw__InitializeConnectionRequest req = hello("null");
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -231,6 +231,7 @@ static size_t count_events(const struct rig_trace *trace,
 
 static void the_life_of_the_session_is_told_once(void **state)
 {
+    REQ("TW-LIM-022");
     struct scene s;
     struct rig_trace trace;
 
@@ -344,6 +345,7 @@ static size_t waiting(struct rig_peer *peer)
 
 static void a_consumer_that_does_not_read_is_owed_little(void **state)
 {
+    REQ("TW-LIM-026");
     struct scene s;
     uint32_t chunk_id = 0;
 
@@ -363,6 +365,7 @@ static void a_consumer_that_does_not_read_is_owed_little(void **state)
 
 static void a_producer_that_does_not_read_its_commands_is_dropped(void **state)
 {
+    REQ("TW-LIM-004");
     struct scene s;
     struct rig_peer *consumer;
 

@@ -205,6 +205,7 @@ static void sources_that_come_late_join_what_runs(void **state)
 
 static void a_source_registered_before_commands_are_asked_for_joins_then(void **state)
 {
+    REQ("TW-PROD-010");
     struct rig rig;
     struct rig_peer *producer;
     Tw__InitializeConnectionRequest hello = TW__INITIALIZE_CONNECTION_REQUEST__INIT;
@@ -486,6 +487,7 @@ static void a_flush_survives_everybody_leaving(void **state)
 
 static void periods_ask_for_flushes_and_fresh_state(void **state)
 {
+    REQ("TW-LIM-029");
     struct scene s;
     Tw__DataSourceDescriptor d = TW__DATA_SOURCE_DESCRIPTOR__INIT;
     Tw__TraceConfig__IncrementalStateConfig clear =

@@ -80,6 +80,7 @@ static void stops_at_a_hole_until_it_is_filled(void **state)
 
 static void skips_a_hole_in_the_last_read_and_tells(void **state)
 {
+    REQ("TW-SHM-030");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -119,6 +120,7 @@ static void skips_a_hole_before_what_waits_is_overwritten(void **state)
 
 static void ring_overwrites_the_oldest_and_tells(void **state)
 {
+    REQ("TW-SHM-030");
     struct tw_trace_buffer *tb = tb_new(16384, TW_FILL_RING);
     const struct tw_trace_buffer_stats *stats = tw_trace_buffer_stats(tb);
 
@@ -200,6 +202,7 @@ static void a_commit_without_news_is_read_when_it_comes(void **state)
 
 static void losses_inside_an_overwritten_chunk_are_told_too(void **state)
 {
+    REQ("TW-SHM-030");
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -529,6 +532,7 @@ static void loses_nothing_when_there_is_room(void **state)
 
 static void tells_every_loss_when_there_is_not(void **state)
 {
+    REQ("TW-SHM-030");
     struct sim_writer writers[4];
 
     (void)state;

@@ -96,6 +96,7 @@ static uint32_t read_page(const struct tw_smb *smb, uint64_t seen[N_WRITERS][ROU
 
 static void no_chunk_is_lost_torn_or_seen_twice_on_one_page(void **state)
 {
+    REQ("TW-SHM-001");
     static uint64_t seen[N_WRITERS][ROUNDS];
     struct writer w[N_WRITERS] = {0};
     struct shared s;
@@ -147,6 +148,7 @@ static void assert_inside(const struct tw_smb *smb, const struct tw_smb_chunk *c
 
 static void a_peer_that_scribbles_on_the_page_gets_outcomes(void **state)
 {
+    REQ("TW-SHM-002");
     static const struct tw_chunk_header header = {.chunk_id = 1, .writer_id = 1};
     struct shared s;
     struct tw_smb_chunk c;

@@ -83,6 +83,7 @@ static void both_sides_see_the_same_bytes(void **state)
 
 static void every_seal_that_is_asked_for_is_required(void **state)
 {
+    REQ("TW-SHM-010");
     (void)state;
     assert_adopt(memfd(4096, 0), TW_SHM_SEALS_ALL, TW_E_REFUSED);
     assert_adopt(memfd(4096, F_SEAL_SHRINK), TW_SHM_SEALS_ALL, TW_E_REFUSED);
@@ -93,6 +94,7 @@ static void every_seal_that_is_asked_for_is_required(void **state)
 
 static void memory_that_can_shrink_is_never_mapped(void **state)
 {
+    REQ("TW-SHM-010");
     (void)state;
     assert_adopt(memfd(4096, 0), TW_SHM_SEALS_SHRINK, TW_E_REFUSED);
     assert_adopt(memfd(4096, F_SEAL_GROW), TW_SHM_SEALS_SHRINK, TW_E_REFUSED);

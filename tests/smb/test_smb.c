@@ -127,6 +127,7 @@ static void indices_out_of_range_are_invalid(void **state)
 
 static void a_chunk_goes_round_its_states_and_frees_its_page(void **state)
 {
+    REQ("TW-SHM-001");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_chunk w0, w1, r;
     struct tw_chunk_header h;
@@ -177,6 +178,7 @@ static void without_shared_memory_a_complete_chunk_becomes_free(void **state)
 
 static void a_layout_changed_behind_our_back_is_an_outcome(void **state)
 {
+    REQ("TW-SHM-002");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_chunk c;
 
@@ -196,6 +198,7 @@ static void a_layout_changed_behind_our_back_is_an_outcome(void **state)
 
 static void the_walk_finds_what_can_be_scraped(void **state)
 {
+    REQ("TW-SHM-020");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_chunk c[7];
     struct tw_smb_walk walk = {0};
@@ -238,6 +241,7 @@ static void the_walk_finds_what_can_be_scraped(void **state)
 
 static void a_walk_over_garbage_ends_and_stays_inside(void **state)
 {
+    REQ("TW-SHM-002");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_scrape s;
     uint32_t random = 1;

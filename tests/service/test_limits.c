@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What peers may make the service keep: up to each limit it does, and not beyond. Where a limit is
+ * far away a count of the service is moved near it. */
+#include <string.h>
+
+#include "service/core.h"
+#include "service/sequences.h"
+#include "tests/harness.h"
+#include "tests/service/rig.h"
+
+/* A producer without a data source, and a consumer with a config that wants one. */
+struct scene {
+    struct rig rig;
+    struct rig_peer *producer, *consumer;
+    Tw__TraceConfig *config;
+};
+
+static void begin(struct scene *s)
+{
+    rig_init(&s->rig);
+    s->producer = rig_producer(&s->rig, "p");
+    s->consumer = rig_consumer(&s->rig);
+    s->config = rig_config(&s->rig, "source");
+}
+
+static bool registers(struct rig_peer *producer, const char *name)
+{
+    Tw__DataSourceDescriptor descriptor = TW__DATA_SOURCE_DESCRIPTOR__INIT;
+    Tw__RegisterDataSourceRequest req = TW__REGISTER_DATA_SOURCE_REQUEST__INIT;
+    Tw__RegisterDataSourceResponse *response;
+
+    descriptor.name = tw_pbc_str(name);
+    req.data_source_descriptor = &descriptor;
+    response = rig_decode(producer, rig_call(producer, TW_PRODUCER_REGISTER_DATA_SOURCE, &req.base),
+                          &tw__register_data_source_response__descriptor);
+    assert_non_null(response);
+    return response->error == NULL;
+}
+
+static void producers_are_counted(void **state)
+{
+    struct scene s;
+    struct rig_peer *late;
+    const struct rig_reply *reply;
+
+    REQ("TW-LIM-015");
+    (void)state;
+    begin(&s);
+    s.rig.service->n_producers = TW_PRODUCERS_MAX - 1;
+    late = rig_connect(&s.rig, TW_SERVICE_PRODUCER);
+    assert_true(rig_call(late, TW_PRODUCER_INITIALIZE_CONNECTION, NULL)->success);
+    assert_int_equal(s.rig.service->n_producers, TW_PRODUCERS_MAX);
+    late = rig_connect(&s.rig, TW_SERVICE_PRODUCER);
+    reply = rig_call(late, TW_PRODUCER_INITIALIZE_CONNECTION, NULL);
+    assert_false(reply->success || reply->refused);
+    assert_int_equal(s.rig.service->n_producers, TW_PRODUCERS_MAX);
+    s.rig.service->n_producers = 2;
+    rig_free(&s.rig);
+}
+
+static void names_are_cut(void **state)
+{
+    static char name[2 * TW_NAME_MAX + 1];
+    struct scene s;
+    const struct tw_producer *producer;
+
+    REQ("TW-LIM-019");
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    begin(&s);
+    producer = rig_producer(&s.rig, name)->conn->producer;
+    assert_int_equal(strlen(producer->name), TW_NAME_MAX);
+    rig_register(s.producer, name);
+    producer = s.producer->conn->producer;
+    assert_int_equal(strlen(TAILQ_FIRST(&producer->data_sources)->name), TW_NAME_MAX);
+    rig_free(&s.rig);
+}
+
+static void data_sources_of_a_producer_are_counted(void **state)
+{
+    struct scene s;
+
+    REQ("TW-LIM-016");
+    (void)state;
+    begin(&s);
+    for (int i = 0; i < TW_DATA_SOURCES_MAX; i++)
+        assert_true(registers(s.producer, "source"));
+    assert_false(registers(s.producer, "source"));
+    assert_true(registers(rig_producer(&s.rig, "another"), "source"));
+    rig_free(&s.rig);
+}
+
+/* Every data source of the config meets every one of the producer's: 65 by 256 are too many. */
+static void instances_of_a_session_are_counted(void **state)
+{
+    enum { WANTED = TW_INSTANCES_MAX / TW_DATA_SOURCES_MAX + 1 };
+    Tw__TraceConfig__DataSource *wanted[WANTED];
+    struct scene s;
+
+    REQ("TW-LIM-017");
+    (void)state;
+    begin(&s);
+    for (int i = 0; i < WANTED; i++)
+        wanted[i] = s.config->data_sources[0];
+    s.config->data_sources = wanted;
+    s.config->n_data_sources = WANTED;
+    rig_enable(s.consumer, s.config);
+    for (int i = 0; i < TW_DATA_SOURCES_MAX; i++)
+        assert_true(registers(s.producer, "source"));
+    assert_int_equal(TAILQ_FIRST(&s.rig.service->sessions)->n_instances, TW_INSTANCES_MAX);
+    assert_int_equal(rig_count(s.producer, s.producer->commands_id), 1 + 2 * TW_INSTANCES_MAX);
+    assert_non_null(s.consumer->conn);
+    rig_free(&s.rig);
+}
+
+static void flushes_that_wait_are_counted(void **state)
+{
+    struct scene s;
+    uint64_t id;
+
+    REQ("TW-LIM-018");
+    (void)state;
+    begin(&s);
+    rig_register(s.producer, "source");
+    rig_enable(s.consumer, s.config);
+    for (int i = 0; i < TW_FLUSHES_MAX - 1; i++) {
+        rig_send_raw(s.consumer, TW_CONSUMER_FLUSH, (struct tw_bytes){0}, true, -1);
+        rig_pump(&s.rig);
+    }
+    id = rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
+    rig_pump(&s.rig);
+    assert_null(rig_last(s.consumer, id)); /* it waits for the producer */
+    assert_int_equal(TAILQ_FIRST(&s.rig.service->sessions)->n_flushes, TW_FLUSHES_MAX);
+    assert_false(rig_call(s.consumer, TW_CONSUMER_FLUSH, NULL)->success);
+    rig_free(&s.rig);
+}
+
+static bool commit_patches(struct scene *s, size_t n)
+{
+    static Tw__CommitDataRequest__ChunkToPatch__Patch
+        patch = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__PATCH__INIT,
+        *patches[TW_PATCHES_MAX + 1];
+    Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
+    Tw__CommitDataRequest__ChunkToPatch chunk = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__INIT;
+    Tw__CommitDataRequest__ChunkToPatch *chunks[] = {&chunk};
+    uint8_t data[4] = {0};
+
+    patch.has_offset = patch.has_data = true;
+    patch.data = (ProtobufCBinaryData){.len = sizeof(data), .data = data};
+    for (size_t i = 0; i < n; i++)
+        patches[i] = &patch;
+    chunk.n_patches = n;
+    chunk.patches = patches;
+    req.n_chunks_to_patch = 1;
+    req.chunks_to_patch = chunks;
+    return rig_call(s->producer, TW_PRODUCER_COMMIT_DATA, &req.base)->success;
+}
+
+static void patches_of_a_chunk_are_counted(void **state)
+{
+    struct scene s;
+
+    REQ("TW-LIM-020");
+    (void)state;
+    begin(&s);
+    assert_true(commit_patches(&s, TW_PATCHES_MAX));
+    assert_false(commit_patches(&s, TW_PATCHES_MAX + 1));
+    assert_non_null(s.producer->conn);
+    rig_free(&s.rig);
+}
+
+static uint64_t first_clock(const struct rig_trace *trace, size_t nth)
+{
+    Tw__TracePacket *packet = rig_kind(trace, TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT, nth);
+
+    return packet ? packet->clock_snapshot->clocks[0]->timestamp : 0;
+}
+
+static void the_first_clock_snapshot_and_the_newest_are_kept(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+    uint64_t begun;
+
+    REQ("TW-LIM-021");
+    (void)state;
+    begin(&s);
+    rig_enable(s.consumer, s.config);
+    begun = s.rig.now_ns;
+    rig_advance(&s.rig, 100 * TW_SNAPSHOT_INTERVAL_MS);
+    trace = rig_read(s.consumer);
+    assert_int_equal(first_clock(&trace, 0), begun);
+    assert_int_equal(first_clock(&trace, TW_CLOCK_SNAPSHOTS_MAX - 1), s.rig.now_ns);
+    assert_int_equal(first_clock(&trace, TW_CLOCK_SNAPSHOTS_MAX), 0);
+    rig_free(&s.rig);
+}
+
+static void lifecycle_events_are_counted(void **state)
+{
+    struct scene s;
+    struct rig_trace trace;
+
+    REQ("TW-LIM-022");
+    (void)state;
+    begin(&s);
+    rig_enable(s.consumer, s.config);
+    for (int i = 0; i < TW_LIFECYCLE_EVENTS_MAX; i++)
+        rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL); /* two events each */
+    rig_advance(&s.rig, 1);
+    trace = rig_read(s.consumer);
+    assert_non_null(
+        rig_kind(&trace, TW__TRACE_PACKET__DATA_SERVICE_EVENT, TW_LIFECYCLE_EVENTS_MAX));
+    assert_null(
+        rig_kind(&trace, TW__TRACE_PACKET__DATA_SERVICE_EVENT, TW_LIFECYCLE_EVENTS_MAX + 1));
+    rig_free(&s.rig);
+}
+
+static void sequences_of_a_session_are_counted(void **state)
+{
+    struct scene s;
+    struct tw_session *session;
+    struct rig_trace trace;
+    struct tw_bytes packet;
+    uint16_t buffer;
+
+    REQ("TW-LIM-036");
+    (void)state;
+    begin(&s);
+    rig_register(s.producer, "source");
+    rig_enable(s.consumer, s.config);
+    buffer = rig_buffer(s.producer);
+    session = TAILQ_FIRST(&s.rig.service->sessions);
+    session->last_sequence_id = TW_SEQUENCES_MAX - 1;
+    rig_emit(s.producer, 0, buffer, "the last one's");
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "the last one's", NULL), 1);
+    packet = rig_packet(&s.rig, "one too many");
+    rig_write(s.producer, &(struct rig_chunk){.writer_id = 2}, &packet, 1);
+    rig_commit(s.producer, 0, buffer);
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "one too many", NULL), 0);
+    assert_int_equal(session->invalid_packets, 1);
+    rig_free(&s.rig);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        tw_unit_test(producers_are_counted),
+        tw_unit_test(names_are_cut),
+        tw_unit_test(data_sources_of_a_producer_are_counted),
+        tw_unit_test(instances_of_a_session_are_counted),
+        tw_unit_test(flushes_that_wait_are_counted),
+        tw_unit_test(patches_of_a_chunk_are_counted),
+        tw_unit_test(the_first_clock_snapshot_and_the_newest_are_kept),
+        tw_unit_test(lifecycle_events_are_counted),
+        tw_unit_test(sequences_of_a_session_are_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -41,7 +41,7 @@ static void make_call(struct run *run)
         fd = -1;
     rc = tw_client_call(&run->client, method, (struct tw_bytes){run->methods.p, choice & 3},
                         drop_reply, fd, call, &call->id);
-    CHECK(rc == 0 || rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT);
+    CHECK(rc == 0 || rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT || rc == TW_E_FULL);
     CHECK(rc || (method >= 1 && method <= run->client.port->n_methods));
     if (rc) {
         tw_fd_close(&fd);
@@ -113,7 +113,9 @@ static bool work(struct run *run)
     struct tw_client_event_out event;
     int rc;
 
-    while (!(rc = tw_client_next(&run->client, &event))) {
+    while (!(rc = tw_client_next(&run->client, &event)) || rc == TW_AGAIN) {
+        if (rc)
+            continue;
         handle_event(run, &event);
         make_calls(run);
         check_sent(run);

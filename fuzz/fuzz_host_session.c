@@ -108,7 +108,7 @@ static void answer(struct run *run, uint64_t id, uint8_t choice, bool stream)
     } else if (!rc && more) {
         rc = tw_host_reply(&run->host, id, NULL, false, -1);
     }
-    CHECK(rc == 0 || rc == TW_E_LIMIT);
+    CHECK(rc == 0 || rc == TW_E_FULL);
     if (!rc)
         CHECK(tw_host_reply(&run->host, id, &body, false, -1) == TW_E_NOT_FOUND);
 }
@@ -137,7 +137,9 @@ static bool work(struct run *run)
     struct tw_host_call call;
     int rc;
 
-    while (!(rc = tw_host_next(&run->host, &call))) {
+    while (!(rc = tw_host_next(&run->host, &call)) || rc == TW_AGAIN) {
+        if (rc)
+            continue;
         handle_call(run, &call);
         if (!run->never_reads)
             read_answers(run);
@@ -156,7 +158,7 @@ static void answer_late_ones(struct run *run, bool open)
     for (size_t i = 0; i < run->n_later; i++) {
         int rc = tw_host_reply(&run->host, run->later[i], &body, false, -1);
 
-        CHECK(open ? rc == 0 || rc == TW_E_LIMIT : rc == TW_E_CLOSED);
+        CHECK(open ? rc == 0 || rc == TW_E_FULL : rc == TW_E_CLOSED);
     }
 }
 

@@ -138,8 +138,9 @@ static void host_work(struct conn *c)
     struct tw_host_call call;
     int rc;
 
-    while (!(rc = tw_host_next(&c->host, &call)))
-        host_call(c, &call);
+    while (!(rc = tw_host_next(&c->host, &call)) || rc == TW_AGAIN)
+        if (!rc)
+            host_call(c, &call);
     if (is_memory(c, rc)) {
         tw_host_end(&c->host, "memory");
         return;
@@ -170,9 +171,10 @@ static void host_answer(struct conn *c, size_t which, uint8_t how, struct tw_byt
     rc = tw_host_reply(&c->host, answer.id, refuse ? NULL : &body, more, fd);
     if (rc)
         tw_fd_close(&fd);
-    if (rc == TW_E_LIMIT || is_memory(c, rc))
+    if (rc == TW_E_LIMIT || rc == TW_E_FULL || is_memory(c, rc))
         tw_host_end(&c->host, "TW-LIM-004 or memory");
-    if (rc == TW_E_CLOSED || rc == TW_E_INVALID || rc == TW_E_LIMIT || rc == -ENOMEM) {
+    if (rc == TW_E_CLOSED || rc == TW_E_INVALID || rc == TW_E_LIMIT || rc == TW_E_FULL ||
+        rc == -ENOMEM) {
         CHECK(rc != TW_E_CLOSED || c->host.state == TW_HOST_STATE_CLOSED);
         return;
     }
@@ -239,8 +241,9 @@ static void client_work(struct conn *c)
     struct tw_client_event_out event;
     int rc;
 
-    while (!(rc = tw_client_next(&c->client, &event)))
-        client_event(c, &event);
+    while (!(rc = tw_client_next(&c->client, &event)) || rc == TW_AGAIN)
+        if (!rc)
+            client_event(c, &event);
     if (is_memory(c, rc)) {
         tw_client_end(&c->client, "memory");
         return;
@@ -266,8 +269,8 @@ static void client_call(struct conn *c, struct tw_bytes body)
     rc = tw_client_call(&c->client, method, body, call->drop_reply, fd, call, &call->id);
     if (rc) {
         tw_fd_close(&fd);
-        CHECK(rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT || rc == TW_E_CLOSED || rc == TW_E_INVALID ||
-              is_memory(c, rc));
+        CHECK(rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT || rc == TW_E_FULL || rc == TW_E_CLOSED ||
+              rc == TW_E_INVALID || is_memory(c, rc));
         return;
     }
     REQ("TW-SESS-020");
@@ -452,7 +455,7 @@ static void bind_client(struct conn *c)
 {
     int rc = tw_client_bind(&c->client);
 
-    CHECK(!rc || rc == TW_E_INVALID || rc == TW_E_LIMIT || is_memory(c, rc));
+    CHECK(!rc || rc == TW_E_INVALID || rc == TW_E_CLOSED || rc == TW_E_FULL || is_memory(c, rc));
 }
 
 static void answer_op(struct conn *c, struct tw_bytes body)

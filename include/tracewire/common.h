@@ -27,6 +27,8 @@ enum tw_outcome {
     TW_E_EXISTS,
     TW_E_INVALID,   /* a value that is not allowed: nothing was changed */
     TW_E_TRUNCATED, /* input ends in the middle of something */
+    TW_E_FULL,      /* too much waits for the peer to read it */
+    TW_AGAIN,       /* not an error: there is more to do, after others have had a turn */
     TW_OUTCOME_MAX,
 };
 

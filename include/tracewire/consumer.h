@@ -68,7 +68,8 @@ const char *tw_consumer_why(const struct tw_consumer *consumer);
 /*
  * ---- calls ----
  * TW_E_INVALID before bound, TW_E_NOT_FOUND when the service does not have the method, TW_E_LIMIT
- * when too much waits or the arguments do not fit a frame, TW_E_CLOSED, -ENOMEM.
+ * when too many calls are outstanding or the arguments do not fit a frame, TW_E_FULL when too much
+ * waits, TW_E_CLOSED, -ENOMEM.
  */
 
 /* config is an encoded TraceConfig. ended is called when tracing has ended, not when it began. fd

@@ -14,6 +14,8 @@ static const char *const outcome_text[TW_OUTCOME_MAX] = {
     [TW_E_EXISTS] = "exists already",
     [TW_E_INVALID] = "invalid value",
     [TW_E_TRUNCATED] = "input is cut short",
+    [TW_E_FULL] = "the peer does not read",
+    [TW_AGAIN] = "there is more to do",
 };
 
 const char *tw_err_str(int r)

@@ -171,14 +171,16 @@ static void on_event(struct tw_consumer *c, const struct tw_client_event_out *ev
     }
 }
 
-/* Every event there is: TW_MORE, or TW_E_CLOSED when the last has been told. */
+/* Every event there is, a receive buffer's worth at most: TW_MORE, or TW_E_CLOSED when the last has
+ * been told. */
 static int tell_all(struct tw_consumer *c)
 {
     struct tw_client_event_out event;
     int rc;
 
-    while (!(rc = tw_client_next(&c->client, &event)))
-        on_event(c, &event);
+    while (!(rc = tw_client_next(&c->client, &event)) || rc == TW_AGAIN)
+        if (!rc)
+            on_event(c, &event);
     if (rc == TW_E_CLOSED)
         tell_bound(c, TW_E_CLOSED);
     return rc;

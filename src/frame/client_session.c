@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/req.h"
 
 int tw_client_init(struct tw_client *client, const struct tw_port *port)
 {
@@ -21,8 +22,24 @@ void tw_client_deinit(struct tw_client *client)
     client->state = TW_CLIENT_STATE_CLOSED;
 }
 
+/* What the program hears when the table does not let it do this. */
+static int told(const struct tw_client_cell *cell)
+{
+    switch (cell->action) {
+    case TW_CLIENT_ACTION_TELL_CLOSED:
+        return TW_E_CLOSED;
+    case TW_CLIENT_ACTION_TELL_NOT_FOUND:
+        return TW_E_NOT_FOUND;
+    case TW_CLIENT_ACTION_TELL_LIMIT:
+        return TW_E_LIMIT;
+    default:
+        return TW_E_INVALID;
+    }
+}
+
 int tw_client_bind(struct tw_client *client)
 {
+    const struct tw_client_cell *cell = &tw_client_table[client->state][TW_CLIENT_EVENT_BIND];
     struct tw_frame frame = {
         .kind = TW_FRAME_BIND,
         .request_id = client->last_id + 1,
@@ -30,52 +47,88 @@ int tw_client_bind(struct tw_client *client)
     };
     int rc;
 
-    if (client->state != TW_CLIENT_STATE_IDLE)
-        return TW_E_INVALID;
+    REQ("TW-SESS-030");
+    if (cell->action != TW_CLIENT_ACTION_SEND_BIND)
+        return told(cell);
     rc = tw_tx_frame(&client->tx, &frame, -1);
     if (rc)
         return rc;
     client->bind_id = ++client->last_id;
-    client->state = TW_CLIENT_STATE_BINDING;
+    client->state = cell->next;
     return 0;
 }
 
-static int may_call(const struct tw_client *client, uint32_t method)
+static enum tw_client_event classify_call(const struct tw_client *client, uint32_t method,
+                                          bool drop_reply)
 {
-    if (client->state == TW_CLIENT_STATE_CLOSED)
-        return TW_E_CLOSED;
-    if (client->state != TW_CLIENT_STATE_BOUND)
-        return TW_E_INVALID;
+    REQ("TW-SESS-020");
     if (method == 0 || method > client->port->n_methods || client->method_id[method] == 0)
-        return TW_E_NOT_FOUND;
+        return TW_CLIENT_EVENT_CALL_MISSING;
+    if (drop_reply)
+        return TW_CLIENT_EVENT_CALL_OFFERED_DROP;
+    REQ("TW-SESS-006");
+    return client->requests.n == TW_REQUESTS_MAX ? TW_CLIENT_EVENT_CALL_TOO_MANY
+                                                 : TW_CLIENT_EVENT_CALL_OFFERED;
+}
+
+/* Queues a call whose reply is wanted: it is outstanding when, and only when, it is queued. */
+static int send_call(struct tw_client *client, const struct tw_frame *frame, int fd,
+                     struct tw_request req)
+{
+    int rc = tw_requests_add(&client->requests, req);
+
+    if (rc)
+        return rc;
+    rc = tw_tx_frame(&client->tx, frame, fd);
+    if (rc)
+        tw_requests_remove(&client->requests, tw_requests_find(&client->requests, req.id));
+    return rc;
+}
+
+static int send_call_drop(struct tw_client *client, const struct tw_frame *frame, int fd)
+{
+    int rc = tw_tx_frame(&client->tx, frame, fd);
+
+    if (rc)
+        return rc;
+    client->dropped++;
+    client->dropped_id = frame->request_id;
     return 0;
 }
 
 int tw_client_call(struct tw_client *client, uint32_t method, struct tw_bytes args, bool drop_reply,
                    int fd, void *user, uint64_t *ret_request_id)
 {
+    const struct tw_client_cell *cell =
+        &tw_client_table[client->state][classify_call(client, method, drop_reply)];
+    REQ("TW-SESS-005"); /* ids only grow: none is given out twice */
     struct tw_frame frame = {.kind = TW_FRAME_INVOKE, .request_id = client->last_id + 1};
     struct tw_request req = {.id = frame.request_id, .method = method, .user = user};
-    int rc = may_call(client, method);
+    int rc;
 
-    if (rc)
-        return rc;
+    if (cell->action != TW_CLIENT_ACTION_SEND_CALL &&
+        cell->action != TW_CLIENT_ACTION_SEND_CALL_DROP)
+        return told(cell);
     frame.invoke.service_id = client->service_id;
     frame.invoke.method_id = client->method_id[method];
     frame.invoke.args = args;
     frame.invoke.drop_reply = drop_reply;
-    if (!drop_reply && (rc = tw_requests_add(&client->requests, req)))
+    rc = drop_reply ? send_call_drop(client, &frame, fd) : send_call(client, &frame, fd, req);
+    if (rc)
         return rc;
-    rc = tw_tx_frame(&client->tx, &frame, fd);
-    if (rc) {
-        if (!drop_reply)
-            tw_requests_remove(&client->requests, tw_requests_find(&client->requests, req.id));
-        return rc;
-    }
     client->last_id++;
     if (ret_request_id)
         *ret_request_id = client->last_id;
     return 0;
+}
+
+/* A refusal that may be one of a call that wanted no reply: at most one each. What is kept is their
+ * number, not their ids, so that it takes no memory. */
+static bool may_be_dropped(const struct tw_client *client, const struct tw_frame *frame)
+{
+    REQ("TW-SESS-031");
+    return !frame->invoke_reply.success && !frame->invoke_reply.has_more && client->dropped > 0 &&
+           frame->request_id != 0 && frame->request_id <= client->dropped_id;
 }
 
 static enum tw_client_event classify_reply(const struct tw_client *client,
@@ -83,29 +136,46 @@ static enum tw_client_event classify_reply(const struct tw_client *client,
 {
     const struct tw_request *req = tw_requests_find(&client->requests, frame->request_id);
 
+    REQ("TW-SESS-022");
     if (!req)
-        return TW_CLIENT_EVENT_REPLY_UNKNOWN;
+        return may_be_dropped(client, frame) ? TW_CLIENT_EVENT_INVOKE_REPLY_DROPPED
+                                             : TW_CLIENT_EVENT_INVOKE_REPLY_UNKNOWN;
     if (!frame->invoke_reply.has_more)
-        return TW_CLIENT_EVENT_REPLY_LAST;
-    return client->port->method[req->method].stream ? TW_CLIENT_EVENT_REPLY_MORE
-                                                    : TW_CLIENT_EVENT_REPLY_MORE_UNARY;
+        return TW_CLIENT_EVENT_INVOKE_REPLY_LAST;
+    REQ("TW-SESS-023");
+    return client->port->method[req->method].stream ? TW_CLIENT_EVENT_INVOKE_REPLY_MORE
+                                                    : TW_CLIENT_EVENT_INVOKE_REPLY_MORE_UNARY;
+}
+
+static enum tw_client_event classify_bind_reply(const struct tw_client *client,
+                                                const struct tw_frame *frame)
+{
+    REQ("TW-SESS-021");
+    if (frame->request_id != client->bind_id)
+        return TW_CLIENT_EVENT_BIND_REPLY_UNASKED;
+    return frame->bind_reply.success ? TW_CLIENT_EVENT_BIND_REPLY_OK
+                                     : TW_CLIENT_EVENT_BIND_REPLY_FAILED;
+}
+
+static enum tw_client_event classify_error(const struct tw_client *client,
+                                           const struct tw_frame *frame)
+{
+    REQ("TW-SESS-024");
+    if (tw_requests_find(&client->requests, frame->request_id))
+        return TW_CLIENT_EVENT_REQUEST_ERROR_OF_CALL;
+    return frame->request_id == client->bind_id ? TW_CLIENT_EVENT_REQUEST_ERROR_OF_BIND
+                                                : TW_CLIENT_EVENT_REQUEST_ERROR_UNKNOWN;
 }
 
 static enum tw_client_event classify(const struct tw_client *client, const struct tw_frame *frame)
 {
     switch (frame->kind) {
     case TW_FRAME_BIND_REPLY:
-        if (frame->request_id != client->bind_id)
-            return TW_CLIENT_EVENT_REPLY_UNKNOWN;
-        return frame->bind_reply.success ? TW_CLIENT_EVENT_BIND_OK : TW_CLIENT_EVENT_BIND_FAILED;
+        return classify_bind_reply(client, frame);
     case TW_FRAME_INVOKE_REPLY:
         return classify_reply(client, frame);
     case TW_FRAME_REQUEST_ERROR:
-        if (client->state == TW_CLIENT_STATE_BINDING && frame->request_id == client->bind_id)
-            return TW_CLIENT_EVENT_REQUEST_ERROR;
-        return tw_requests_find(&client->requests, frame->request_id)
-                   ? TW_CLIENT_EVENT_REQUEST_ERROR
-                   : TW_CLIENT_EVENT_REPLY_UNKNOWN;
+        return classify_error(client, frame);
     default:
         return TW_CLIENT_EVENT_NOT_A_REPLY;
     }
@@ -156,14 +226,23 @@ static int report_bind(enum tw_client_event_kind kind, uint64_t id,
     return 0;
 }
 
-/* What the table says for this event. 0: *ret_event is set; TW_MORE: handled here, go on. */
-static int act(struct tw_client *client, enum tw_client_event event, const struct tw_frame *frame,
-               struct tw_client_event_out *ret_event)
+/* Leaves the state as the table says; the first reason for the end is kept. */
+static const struct tw_client_cell *step(struct tw_client *client, enum tw_client_event event,
+                                         const char *why)
 {
     const struct tw_client_cell *cell = &tw_client_table[client->state][event];
 
     client->state = cell->next;
-    switch (cell->action) {
+    if (cell->action == TW_CLIENT_ACTION_CLOSE)
+        client->why = why ? why : cell->rule;
+    return cell;
+}
+
+/* What the table says for this frame. 0: *ret_event is set; TW_MORE: handled here, go on. */
+static int act(struct tw_client *client, enum tw_client_event event, const struct tw_frame *frame,
+               const char *why, struct tw_client_event_out *ret_event)
+{
+    switch (step(client, event, why)->action) {
     case TW_CLIENT_ACTION_REPORT_BOUND:
         learn_methods(client, frame);
         return report_bind(TW_CLIENT_BOUND, client->bind_id, ret_event);
@@ -175,35 +254,32 @@ static int act(struct tw_client *client, enum tw_client_event event, const struc
         return report(client, TW_CLIENT_REPLY, frame, false, ret_event);
     case TW_CLIENT_ACTION_REPORT_REFUSED:
         return report(client, TW_CLIENT_REFUSED, frame, true, ret_event);
-    case TW_CLIENT_ACTION_CLOSE:
-        client->why = client->why ? client->why : cell->rule;
-        break;
-    case TW_CLIENT_ACTION_IGNORE:
-    case TW_CLIENT_ACTION_MAX:
-        break;
+    case TW_CLIENT_ACTION_FORGET_DROP:
+        client->dropped--;
+        return TW_MORE;
+    default:
+        return TW_MORE; /* to close and to ignore need no more; the rest is no answer to a frame */
     }
-    return TW_MORE;
 }
 
 /* The next frame as an event of the table. TW_MORE when there is no whole one. */
 static int next_event(struct tw_client *client, struct tw_frame *frame,
-                      enum tw_client_event *ret_event)
+                      enum tw_client_event *ret_event, const char **ret_why)
 {
-    struct tw_frame_fault fault;
+    struct tw_frame_fault fault = {.reason = TW_FRAME_TOO_LARGE};
     struct tw_bytes payload;
     int rc = tw_rx_next(&client->rx, &payload);
 
     if (rc == TW_MORE)
         return rc;
-    *ret_event = TW_CLIENT_EVENT_BAD_FRAME;
-    if (rc)
-        client->why = tw_frame_reason_text(TW_FRAME_TOO_LARGE);
-    else if (payload.n == 0)
+    if (!rc && payload.n == 0) {
         *ret_event = TW_CLIENT_EVENT_EMPTY;
-    else if (!tw_frame_decode(payload, frame, &fault))
+    } else if (!rc && !tw_frame_decode(payload, frame, &fault)) {
         *ret_event = classify(client, frame);
-    else
-        client->why = tw_frame_reason_text(fault.reason);
+    } else {
+        *ret_event = TW_CLIENT_EVENT_BAD_FRAME;
+        *ret_why = tw_frame_reason_text(fault.reason);
+    }
     return 0;
 }
 
@@ -212,6 +288,7 @@ static int refuse_next(struct tw_client *client, struct tw_client_event_out *ret
 {
     struct tw_frame of = {.kind = TW_FRAME_NONE};
 
+    REQ("TW-SESS-026");
     if (client->requests.n == 0)
         return TW_E_CLOSED;
     of.request_id = client->requests.list[0].id;
@@ -220,13 +297,17 @@ static int refuse_next(struct tw_client *client, struct tw_client_event_out *ret
 
 int tw_client_next(struct tw_client *client, struct tw_client_event_out *ret_event)
 {
-    while (client->state != TW_CLIENT_STATE_CLOSED) {
+    for (int i = 0; client->state != TW_CLIENT_STATE_CLOSED; i++) {
         struct tw_frame frame = {.kind = TW_FRAME_NONE};
         enum tw_client_event event;
+        const char *why = NULL;
 
-        if (next_event(client, &frame, &event))
+        REQ("TW-SESS-032");
+        if (i == TW_FRAMES_PER_CALL)
+            return TW_AGAIN;
+        if (next_event(client, &frame, &event, &why))
             return TW_MORE;
-        if (act(client, event, &frame, ret_event) != TW_MORE)
+        if (act(client, event, &frame, why, ret_event) != TW_MORE)
             return 0;
     }
     return refuse_next(client, ret_event);
@@ -234,10 +315,5 @@ int tw_client_next(struct tw_client *client, struct tw_client_event_out *ret_eve
 
 void tw_client_end(struct tw_client *client, const char *why)
 {
-    const struct tw_client_cell *cell = &tw_client_table[client->state][TW_CLIENT_EVENT_END];
-
-    if (client->state == TW_CLIENT_STATE_CLOSED)
-        return;
-    client->state = cell->next;
-    client->why = why;
+    step(client, TW_CLIENT_EVENT_END, why);
 }

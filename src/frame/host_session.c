@@ -2,6 +2,7 @@
 #include "frame/host_session.h"
 
 #include "base/bytes.h"
+#include "base/req.h"
 
 int tw_host_init(struct tw_host *host, const struct tw_port *port)
 {
@@ -68,27 +69,24 @@ static int send_reply(struct tw_host *host, uint64_t id, const struct tw_bytes *
     return tw_tx_frame(&host->tx, &reply, fd);
 }
 
-static int refuse(struct tw_host *host, const struct tw_frame *request)
-{
-    if (request->invoke.drop_reply)
-        return 0;
-    return send_reply(host, request->request_id, NULL, false, -1);
-}
-
 static enum tw_host_event classify_invoke(struct tw_host *host, const struct tw_frame *frame)
 {
     const struct tw_port *port = host->port;
+    bool known = frame->invoke.service_id == port->service_id && frame->invoke.method_id != 0 &&
+                 frame->invoke.method_id <= port->n_methods;
 
-    if (frame->invoke.service_id != port->service_id || frame->invoke.method_id == 0 ||
-        frame->invoke.method_id > port->n_methods)
-        return TW_HOST_EVENT_INVOKE_UNKNOWN;
     if (frame->invoke.drop_reply)
-        return TW_HOST_EVENT_INVOKE_KNOWN;
+        return known ? TW_HOST_EVENT_INVOKE_KNOWN_DROP : TW_HOST_EVENT_INVOKE_UNKNOWN_DROP;
+    REQ("TW-SESS-005");
     if (tw_requests_find(&host->requests, frame->request_id))
         return TW_HOST_EVENT_INVOKE_REPEATED;
-    if (host->requests.n == TW_REQUESTS_MAX)
-        return TW_HOST_EVENT_INVOKE_TOO_MANY;
-    return TW_HOST_EVENT_INVOKE_KNOWN;
+    REQ("TW-SESS-003");
+    if (!known)
+        return TW_HOST_EVENT_INVOKE_UNKNOWN;
+    REQ("TW-SESS-006");
+    REQ("TW-LIM-005");
+    return host->requests.n == TW_REQUESTS_MAX ? TW_HOST_EVENT_INVOKE_TOO_MANY
+                                               : TW_HOST_EVENT_INVOKE_KNOWN;
 }
 
 static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *frame)
@@ -110,13 +108,11 @@ static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *
 static int dispatch(struct tw_host *host, const struct tw_frame *frame,
                     struct tw_host_call *ret_call)
 {
-    if (!frame->invoke.drop_reply) {
-        struct tw_request req = {.id = frame->request_id, .method = frame->invoke.method_id};
-        int rc = tw_requests_add(&host->requests, req);
+    struct tw_request req = {.id = frame->request_id, .method = frame->invoke.method_id};
+    int rc = frame->invoke.drop_reply ? 0 : tw_requests_add(&host->requests, req);
 
-        if (rc)
-            return rc;
-    }
+    if (rc)
+        return rc;
     *ret_call = (struct tw_host_call){
         .request_id = frame->request_id,
         .method = frame->invoke.method_id,
@@ -126,16 +122,27 @@ static int dispatch(struct tw_host *host, const struct tw_frame *frame,
     return 0;
 }
 
-/* What the table says for this event. 0: *ret_call is set; TW_MORE: handled here, go on. */
-static int act(struct tw_host *host, enum tw_host_event event, const struct tw_frame *frame,
-               struct tw_host_call *ret_call)
+/* Leaves the state as the table says; the first reason for the end is kept. */
+static const struct tw_host_cell *step(struct tw_host *host, enum tw_host_event event,
+                                       const char *why)
 {
     const struct tw_host_cell *cell = &tw_host_table[host->state][event];
-    int rc = 0;
 
     host->state = cell->next;
-    switch (cell->action) {
+    if (cell->action == TW_HOST_ACTION_CLOSE)
+        host->why = why ? why : cell->rule;
+    return cell;
+}
+
+/* What the table says for this frame. 0: *ret_call is set; TW_MORE: handled here, go on. */
+static int act(struct tw_host *host, enum tw_host_event event, const struct tw_frame *frame,
+               const char *why, struct tw_host_call *ret_call)
+{
+    int rc = 0;
+
+    switch (step(host, event, why)->action) {
     case TW_HOST_ACTION_DISPATCH:
+    case TW_HOST_ACTION_DISPATCH_DROP:
         return dispatch(host, frame, ret_call);
     case TW_HOST_ACTION_REPLY_BOUND:
         rc = reply_bound(host, frame);
@@ -144,90 +151,99 @@ static int act(struct tw_host *host, enum tw_host_event event, const struct tw_f
         rc = reply_bind_failed(host, frame);
         break;
     case TW_HOST_ACTION_REFUSE:
-        rc = refuse(host, frame);
+        rc = send_reply(host, frame->request_id, NULL, false, -1);
         break;
     case TW_HOST_ACTION_REPLY_ERROR:
         rc = reply_error(host, frame);
         break;
-    case TW_HOST_ACTION_CLOSE:
-        host->why = host->why ? host->why : cell->rule;
-        break;
-    case TW_HOST_ACTION_IGNORE:
-    case TW_HOST_ACTION_MAX:
-        break;
+    default:
+        break; /* to close and to ignore need no more; the rest is no answer to a frame */
     }
-    if (rc == TW_E_LIMIT) {
-        host->why = "TW-LIM-004: the peer does not read its replies";
-        host->state = TW_HOST_STATE_CLOSED;
+    if (rc == TW_E_FULL) {
+        step(host, TW_HOST_EVENT_OVERFLOW, "TW-LIM-004: the peer does not read its replies");
         rc = 0;
     }
     return rc ? rc : TW_MORE;
 }
 
 /* The next frame as an event of the table. TW_MORE when there is no whole one. */
-static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host_event *ret_event)
+static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host_event *ret_event,
+                      const char **ret_why)
 {
-    struct tw_frame_fault fault;
+    struct tw_frame_fault fault = {.reason = TW_FRAME_TOO_LARGE};
     struct tw_bytes payload;
     int rc = tw_rx_next(&host->rx, &payload);
 
     if (rc == TW_MORE)
         return rc;
-    *ret_event = TW_HOST_EVENT_BAD_FRAME;
-    if (rc)
-        host->why = tw_frame_reason_text(TW_FRAME_TOO_LARGE);
-    else if (payload.n == 0)
+    if (!rc && payload.n == 0) {
         *ret_event = TW_HOST_EVENT_EMPTY;
-    else if (!tw_frame_decode(payload, frame, &fault))
+    } else if (!rc && !tw_frame_decode(payload, frame, &fault)) {
         *ret_event = classify(host, frame);
-    else
-        host->why = tw_frame_reason_text(fault.reason);
+    } else {
+        *ret_event = TW_HOST_EVENT_BAD_FRAME;
+        *ret_why = tw_frame_reason_text(fault.reason);
+    }
     return 0;
 }
 
 int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call)
 {
-    while (host->state != TW_HOST_STATE_CLOSED) {
+    for (int i = 0; host->state != TW_HOST_STATE_CLOSED; i++) {
         struct tw_frame frame = {.kind = TW_FRAME_NONE};
         enum tw_host_event event;
-        int rc = next_event(host, &frame, &event);
+        const char *why = NULL;
+        int rc;
 
-        if (!rc)
-            rc = act(host, event, &frame, ret_call);
-        else
+        REQ("TW-SESS-032");
+        if (i == TW_FRAMES_PER_CALL)
+            return TW_AGAIN;
+        rc = next_event(host, &frame, &event, &why);
+        if (rc)
             return rc;
+        rc = act(host, event, &frame, why, ret_call);
         if (rc != TW_MORE)
             return rc;
     }
     return TW_E_CLOSED;
 }
 
+static enum tw_host_event classify_answer(const struct tw_host *host, const struct tw_request *req,
+                                          bool has_more)
+{
+    if (!req)
+        return TW_HOST_EVENT_ANSWER_UNWANTED;
+    if (!has_more)
+        return TW_HOST_EVENT_ANSWER_LAST;
+    return host->port->method[req->method].stream ? TW_HOST_EVENT_ANSWER_MORE
+                                                  : TW_HOST_EVENT_ANSWER_MORE_UNARY;
+}
+
 int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_bytes *reply,
                   bool has_more, int fd)
 {
     struct tw_request *req = tw_requests_find(&host->requests, request_id);
+    const struct tw_host_cell *cell = step(host, classify_answer(host, req, has_more), NULL);
     int rc;
 
-    if (host->state == TW_HOST_STATE_CLOSED)
-        return TW_E_CLOSED;
-    if (!req)
-        return TW_E_NOT_FOUND;
-    if (has_more && !host->port->method[req->method].stream)
-        return TW_E_INVALID;
-    rc = send_reply(host, request_id, reply, has_more, fd);
-    if (rc)
+    switch (cell->action) {
+    case TW_HOST_ACTION_SEND_MORE:
+        return send_reply(host, request_id, reply, true, fd);
+    case TW_HOST_ACTION_SEND_LAST:
+        rc = send_reply(host, request_id, reply, false, fd);
+        if (!rc)
+            tw_requests_remove(&host->requests, req);
         return rc;
-    if (!has_more)
-        tw_requests_remove(&host->requests, req);
-    return 0;
+    case TW_HOST_ACTION_TELL_NOT_FOUND:
+        return TW_E_NOT_FOUND;
+    case TW_HOST_ACTION_TELL_CLOSED:
+        return TW_E_CLOSED;
+    default:
+        return TW_E_INVALID;
+    }
 }
 
 void tw_host_end(struct tw_host *host, const char *why)
 {
-    const struct tw_host_cell *cell = &tw_host_table[host->state][TW_HOST_EVENT_END];
-
-    if (host->state == TW_HOST_STATE_CLOSED)
-        return;
-    host->state = cell->next;
-    host->why = why;
+    step(host, TW_HOST_EVENT_END, why);
 }

@@ -13,6 +13,11 @@
  * more may come with frames that arrive together. TW-LIM-003 */
 enum { TW_RX_FDS_MAX = 8 };
 
+/* Frames that a session looks at in one call without anything to hand out (empty, unknown, refused)
+ * before it gives its caller the chance to serve others: 64 of the costliest, binds, are worth less
+ * than one recvmsg of 128 KiB. TW-LIM-040 */
+enum { TW_FRAMES_PER_CALL = 64 };
+
 struct tw_rx_fd {
     int fd;
     uint64_t at; /* stream offset of the last byte it came with */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/req.h"
 
 /* An empty queue keeps a buffer of at most this many bytes for the next frame. */
 enum { TX_KEEP = 4096 };
@@ -38,10 +39,12 @@ int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
     size_t size = tw_frame_size(frame), n;
     int rc;
 
-    if (size > TW_FRAME_MAX || size > TW_TX_MAX - tw_tx_queued(tx))
+    REQ("TW-FRAME-002");
+    if (size > TW_FRAME_MAX)
         return TW_E_LIMIT;
-    if (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX)
-        return TW_E_LIMIT;
+    REQ("TW-LIM-004");
+    if (size > TW_TX_MAX - tw_tx_queued(tx) || (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX))
+        return TW_E_FULL;
     compact(tx);
     rc = tw_buf_reserve(&tx->buf, size);
     if (!rc)
@@ -61,6 +64,7 @@ int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd)
 
     if (tw_tx_queued(tx) == 0)
         return TW_MORE;
+    REQ("TW-FD-001");
     if (tx->n_fds > 0 && tx->fds[0].at == tx->head) {
         fd = tx->fds[0].fd;
         end = tx->fds[0].end;

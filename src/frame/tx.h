@@ -33,7 +33,8 @@ struct tw_tx {
 void tw_tx_deinit(struct tw_tx *tx);
 
 /* Queues a frame. fd is -1 or goes with its first byte; it is taken on success and stays the
- * caller's otherwise. TW_E_LIMIT when the queue is full or the frame too large. */
+ * caller's otherwise. TW_E_FULL when too much waits already, TW_E_LIMIT when the frame would be
+ * over TW_FRAME_MAX and never fits (TW-FRAME-002), -ENOMEM. */
 TW_MUST_USE int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd);
 
 /* Bytes that are waiting. */

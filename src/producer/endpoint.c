@@ -244,8 +244,9 @@ static void on_socket(struct tw_io *io, uint32_t events)
 
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         in = tw_pump_in(io->fd, &p->client.rx);
-    while (!p->failed && (r = tw_client_next(&p->client, &event)) == 0)
-        on_event(p, &event);
+    while (!p->failed && ((r = tw_client_next(&p->client, &event)) == 0 || r == TW_AGAIN))
+        if (r == 0)
+            on_event(p, &event);
     if ((r && r != TW_MORE) || (in && in != TW_MORE))
         p->failed = true;
     settle(p);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/req.h"
 #include "service/core.h"
 #include "service/producer.h"
 #include "service/query.h"
@@ -96,12 +97,13 @@ static void reply(struct tw_service_conn *conn, uint64_t request_id, const struc
     int rc =
         conn->doomed ? TW_E_CLOSED : tw_host_reply(&conn->host, request_id, body, has_more, fd);
 
-    if (!rc) {
+    if (rc)
+        tw_fd_close(&fd);
+    if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
+        rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
+    if (!rc)
         wake(conn);
-        return;
-    }
-    tw_fd_close(&fd);
-    if (rc == TW_E_LIMIT)
+    else if (rc == TW_E_FULL)
         tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
     else
         tw_conn_doom(conn, conn->host.why ? conn->host.why : "out of memory for a reply");
@@ -148,6 +150,7 @@ void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *cal
 
 static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
+    REQ("TW-PROD-001");
     const struct tw_port_handler *handler = conn->port == TW_SERVICE_PRODUCER
                                                 ? &tw_producer_handlers[call->method]
                                                 : &tw_consumer_handlers[call->method];
@@ -169,6 +172,8 @@ static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *ca
 /* Calls until there are none, too many, or the peer has too much to read first. */
 static int run_calls(struct tw_service_conn *conn)
 {
+    REQ("TW-LIM-023");
+    REQ("TW-LIM-026");
     for (int i = 0; i < TW_CALLS_PER_TURN; i++) {
         struct tw_host_call call;
         int rc;
@@ -179,7 +184,7 @@ static int run_calls(struct tw_service_conn *conn)
             return 0;
         rc = tw_host_next(&conn->host, &call);
         if (rc)
-            return rc;
+            return rc == TW_AGAIN ? 0 : rc;
         dispatch(conn, &call);
     }
     return 0;

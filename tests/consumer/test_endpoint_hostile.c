@@ -207,7 +207,7 @@ static void a_service_that_does_not_read_is_waited_for_with_bounds(void **state)
         sent++;
         assert_true(sent < 1000);
     }
-    assert_int_equal(rc, TW_E_LIMIT);
+    assert_int_equal(rc, TW_E_FULL);
     assert_int_equal(tw_consumer_events(rig->consumer), POLLIN | POLLOUT);
     host_close(rig);
     assert_over(rig);

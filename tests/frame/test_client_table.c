@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Requests planted for the walk; their ids are far from those a client gives. */
-enum { UNARY_ID = 5000, STREAM_ID = 5001, NO_ID = 9999 };
+enum { UNARY_ID = 5000, STREAM_ID = 5001, DROPPED_ID = 5002, NO_ID = 9999 };
 
 static const char why_gone[] = "gone";
 
@@ -25,6 +25,65 @@ static void enter(struct tw_client *client, enum tw_client_state state)
         0);
     assert_int_equal(tw_requests_add(&client->requests, (struct tw_request){STREAM_ID, 5, client}),
                      0);
+    client->dropped = 1;
+    client->dropped_id = DROPPED_ID;
+}
+
+/* A call with a method the service has, also where no bind reply can have said so. */
+static void cause_call(struct tw_client *client, enum tw_client_event event, int want)
+{
+    bool drop = event == TW_CLIENT_EVENT_CALL_OFFERED_DROP;
+    size_t n = client->requests.n;
+
+    client->method_id[TW_PRODUCER_SYNC] = event == TW_CLIENT_EVENT_CALL_MISSING ? 0 : 11;
+    for (uint64_t id = 6000; event == TW_CLIENT_EVENT_CALL_TOO_MANY && n < TW_REQUESTS_MAX; n++)
+        assert_int_equal(tw_requests_add(&client->requests, (struct tw_request){.id = id++}), 0);
+    assert_int_equal(
+        tw_client_call(client, TW_PRODUCER_SYNC, (struct tw_bytes){0}, drop, -1, client, NULL),
+        want);
+    assert_int_equal(client->requests.n, n + (want == 0 && !drop));
+}
+
+/* What the program hears. */
+static int told(enum tw_client_action action)
+{
+    switch (action) {
+    case TW_CLIENT_ACTION_SEND_BIND:
+    case TW_CLIENT_ACTION_SEND_CALL:
+    case TW_CLIENT_ACTION_SEND_CALL_DROP:
+        return 0;
+    case TW_CLIENT_ACTION_TELL_CLOSED:
+        return TW_E_CLOSED;
+    case TW_CLIENT_ACTION_TELL_NOT_FOUND:
+        return TW_E_NOT_FOUND;
+    case TW_CLIENT_ACTION_TELL_LIMIT:
+        return TW_E_LIMIT;
+    default:
+        assert_int_equal(action, TW_CLIENT_ACTION_TELL_INVALID);
+        return TW_E_INVALID;
+    }
+}
+
+static bool is_local(enum tw_client_event event)
+{
+    return strncmp(tw_client_event_names[event], "call", 4) == 0 || event == TW_CLIENT_EVENT_BIND;
+}
+
+/* What the program does and hears: exactly what it is allowed goes out. */
+static void walk_local(struct tw_client *client, enum tw_client_event event,
+                       const struct tw_client_cell *cell)
+{
+    enum tw_client_state before = client->state;
+    size_t queued = tw_tx_queued(&client->tx);
+    int want = told(cell->action);
+
+    if (event == TW_CLIENT_EVENT_BIND)
+        assert_int_equal(tw_client_bind(client), want);
+    else
+        cause_call(client, event, want);
+    assert_int_equal(client->state, cell->next);
+    assert_true(want == 0 || client->state == before);
+    assert_int_equal(tw_tx_queued(&client->tx) > queued, want == 0);
 }
 
 static void cause(struct tw_client *client, enum tw_client_event event)
@@ -32,26 +91,36 @@ static void cause(struct tw_client *client, enum tw_client_event event)
     struct tw_frame frame = {0};
 
     switch (event) {
-    case TW_CLIENT_EVENT_BIND_OK:
-    case TW_CLIENT_EVENT_BIND_FAILED:
-        client_feed_bind_reply(client, event == TW_CLIENT_EVENT_BIND_OK, NULL, 0);
+    case TW_CLIENT_EVENT_BIND_REPLY_OK:
+    case TW_CLIENT_EVENT_BIND_REPLY_FAILED:
+        client_feed_bind_reply(client, event == TW_CLIENT_EVENT_BIND_REPLY_OK, NULL, 0);
         return;
-    case TW_CLIENT_EVENT_REPLY_LAST:
+    case TW_CLIENT_EVENT_BIND_REPLY_UNASKED:
+        frame = (struct tw_frame){.kind = TW_FRAME_BIND_REPLY, .request_id = NO_ID};
+        break;
+    case TW_CLIENT_EVENT_INVOKE_REPLY_LAST:
         frame = reply_frame(UNARY_ID, false, "last");
         break;
-    case TW_CLIENT_EVENT_REPLY_MORE:
+    case TW_CLIENT_EVENT_INVOKE_REPLY_MORE:
         frame = reply_frame(STREAM_ID, true, "more");
         break;
-    case TW_CLIENT_EVENT_REPLY_MORE_UNARY:
+    case TW_CLIENT_EVENT_INVOKE_REPLY_MORE_UNARY:
         frame = reply_frame(UNARY_ID, true, "more");
         break;
-    case TW_CLIENT_EVENT_REPLY_UNKNOWN:
+    case TW_CLIENT_EVENT_INVOKE_REPLY_DROPPED:
+        frame = reply_frame(DROPPED_ID, false, NULL);
+        break;
+    case TW_CLIENT_EVENT_INVOKE_REPLY_UNKNOWN:
         frame = reply_frame(NO_ID, false, "last");
         break;
-    case TW_CLIENT_EVENT_REQUEST_ERROR:
+    case TW_CLIENT_EVENT_REQUEST_ERROR_OF_BIND:
+        frame = (struct tw_frame){.kind = TW_FRAME_REQUEST_ERROR, .request_id = client->bind_id};
+        break;
+    case TW_CLIENT_EVENT_REQUEST_ERROR_OF_CALL:
         frame = (struct tw_frame){.kind = TW_FRAME_REQUEST_ERROR, .request_id = UNARY_ID};
-        if (client->state == TW_CLIENT_STATE_BINDING)
-            frame.request_id = client->bind_id;
+        break;
+    case TW_CLIENT_EVENT_REQUEST_ERROR_UNKNOWN:
+        frame = (struct tw_frame){.kind = TW_FRAME_REQUEST_ERROR, .request_id = NO_ID};
         break;
     case TW_CLIENT_EVENT_NOT_A_REPLY:
         frame = invoke_frame(UNARY_ID, 1, 1);
@@ -65,7 +134,7 @@ static void cause(struct tw_client *client, enum tw_client_event event)
     case TW_CLIENT_EVENT_END:
         tw_client_end(client, why_gone);
         return;
-    case TW_CLIENT_EVENT_MAX:
+    default:
         fail();
     }
     client_feed(client, &frame);
@@ -99,7 +168,11 @@ static void assert_acted(struct tw_client *client, const struct tw_client_cell *
     int rc = tw_client_next(client, &event);
 
     assert_int_equal(client->state, cell->next);
-    assert_int_equal(rc, cell->action == TW_CLIENT_ACTION_IGNORE ? TW_MORE : 0);
+    assert_int_equal(rc, cell->action == TW_CLIENT_ACTION_IGNORE ||
+                                 cell->action == TW_CLIENT_ACTION_FORGET_DROP
+                             ? TW_MORE
+                             : 0);
+    assert_int_equal(client->dropped, cell->action == TW_CLIENT_ACTION_FORGET_DROP ? 0 : 1);
     switch (cell->action) {
     case TW_CLIENT_ACTION_REPORT_BOUND:
         assert_event(&event, TW_CLIENT_BOUND, client->bind_id);
@@ -123,10 +196,10 @@ static void assert_acted(struct tw_client *client, const struct tw_client_cell *
         assert_event(&event, TW_CLIENT_REFUSED, UNARY_ID);
         assert_null(tw_requests_find(&client->requests, UNARY_ID));
         break;
-    case TW_CLIENT_ACTION_CLOSE:
+    case TW_CLIENT_ACTION_FORGET_DROP:
     case TW_CLIENT_ACTION_IGNORE:
         break;
-    case TW_CLIENT_ACTION_MAX:
+    default:
         fail();
     }
 }
@@ -140,6 +213,11 @@ static void every_cell_of_the_table(void **state)
             struct tw_client client;
 
             enter(&client, s);
+            if (is_local(e)) {
+                walk_local(&client, e, cell);
+                tw_client_deinit(&client);
+                continue;
+            }
             cause(&client, e);
             if (cell->next == TW_CLIENT_STATE_CLOSED)
                 assert_closed(&client, e, s == TW_CLIENT_STATE_CLOSED ? NULL : cell->rule);

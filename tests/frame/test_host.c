@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 #include "frame/host_session.h"
 
 enum { CALL_ID = 50 };
@@ -85,6 +86,20 @@ static void fill_requests(struct tw_host *host)
         assert_int_equal(tw_requests_add(&host->requests, (struct tw_request){id, 5, NULL}), 0);
 }
 
+/* So much waits for the client that no further answer has room. */
+static void fill_output(struct tw_host *host)
+{
+    static uint8_t body[100000];
+    struct tw_frame frame = reply_frame(1, false, "");
+    size_t n = sizeof(body);
+
+    while (n > 0) {
+        frame.invoke_reply.reply = (struct tw_bytes){body, n};
+        if (tw_tx_frame(&host->tx, &frame, -1) == TW_E_FULL)
+            n /= 2;
+    }
+}
+
 /* Makes the event happen the way a client does. Requests are planted where no client could have
  * any, so that the cells that only guard against our own mistakes are walked as well. */
 static void cause(struct tw_host *host, enum tw_host_event event)
@@ -100,8 +115,13 @@ static void cause(struct tw_host *host, enum tw_host_event event)
         break;
     case TW_HOST_EVENT_INVOKE_KNOWN:
         break;
+    case TW_HOST_EVENT_INVOKE_KNOWN_DROP:
+        frame.invoke.drop_reply = true;
+        break;
     case TW_HOST_EVENT_INVOKE_UNKNOWN:
+    case TW_HOST_EVENT_INVOKE_UNKNOWN_DROP:
         frame.invoke.method_id = tw_producer_port.n_methods + 1;
+        frame.invoke.drop_reply = event == TW_HOST_EVENT_INVOKE_UNKNOWN_DROP;
         break;
     case TW_HOST_EVENT_INVOKE_REPEATED:
         assert_int_equal(tw_requests_add(&host->requests, (struct tw_request){CALL_ID, 5, NULL}),
@@ -122,10 +142,14 @@ static void cause(struct tw_host *host, enum tw_host_event event)
     case TW_HOST_EVENT_BAD_FRAME:
         feed_payload(host, tw_bytes_of_str("\x12"));
         return;
+    case TW_HOST_EVENT_OVERFLOW:
+        fill_output(host);
+        frame = bind_frame(CALL_ID, "ProducerPort");
+        break;
     case TW_HOST_EVENT_END:
         tw_host_end(host, why_gone);
         return;
-    case TW_HOST_EVENT_MAX:
+    default:
         fail();
     }
     feed(host, &frame);
@@ -154,13 +178,17 @@ static void assert_acted(struct tw_host *host, const struct tw_host_cell *cell,
     struct tw_host_call call = {0};
     struct tw_buf keep = WIRE_INIT;
     struct tw_frame frame;
+    size_t queued = tw_tx_queued(&host->tx);
     int rc = tw_host_next(host, &call);
 
     assert_int_equal(host->state, cell->next);
     if (cell->next == TW_HOST_STATE_CLOSED)
         assert_int_equal(rc, TW_E_CLOSED);
     else
-        assert_int_equal(rc, cell->action == TW_HOST_ACTION_DISPATCH ? 0 : TW_MORE);
+        assert_int_equal(rc, cell->action == TW_HOST_ACTION_DISPATCH ||
+                                     cell->action == TW_HOST_ACTION_DISPATCH_DROP
+                                 ? 0
+                                 : TW_MORE);
     switch (cell->action) {
     case TW_HOST_ACTION_DISPATCH:
         assert_int_equal(call.request_id, CALL_ID);
@@ -186,20 +214,64 @@ static void assert_acted(struct tw_host *host, const struct tw_host_cell *cell,
     case TW_HOST_ACTION_REPLY_ERROR:
         only_answer(host, TW_FRAME_REQUEST_ERROR, &keep);
         break;
+    case TW_HOST_ACTION_DISPATCH_DROP:
+        assert_true(call.drop_reply && call.method == 5);
+        assert_int_equal(host->requests.n, 0);
+        assert_silent(host);
+        break;
     case TW_HOST_ACTION_CLOSE:
         assert_non_null(host->why);
         if (event == TW_HOST_EVENT_BAD_FRAME)
             assert_int_equal(strncmp(host->why, "TW-ENC-001", 10), 0);
+        else if (event == TW_HOST_EVENT_END)
+            assert_string_equal(host->why, why_gone);
         else
-            assert_string_equal(host->why, event == TW_HOST_EVENT_END ? why_gone : cell->rule);
-        assert_silent(host);
+            assert_int_equal(strncmp(host->why, cell->rule, strlen(cell->rule)), 0);
+        assert_int_equal(tw_tx_queued(&host->tx), queued);
         break;
     case TW_HOST_ACTION_IGNORE:
-        assert_silent(host);
+        assert_int_equal(tw_tx_queued(&host->tx), queued);
         break;
-    case TW_HOST_ACTION_MAX:
+    default:
         fail();
     }
+    tw_buf_deinit(&keep);
+}
+
+/* What the service says about a request planted for it: in every state, the table's answer. */
+static void walk_answer(struct tw_host *host, enum tw_host_event event,
+                        const struct tw_host_cell *cell)
+{
+    static const struct {
+        enum tw_host_action action;
+        int told;
+    } answers[] = {
+        {TW_HOST_ACTION_SEND_LAST, 0},
+        {TW_HOST_ACTION_SEND_MORE, 0},
+        {TW_HOST_ACTION_TELL_NOT_FOUND, TW_E_NOT_FOUND},
+        {TW_HOST_ACTION_TELL_INVALID, TW_E_INVALID},
+        {TW_HOST_ACTION_TELL_CLOSED, TW_E_CLOSED},
+    };
+    uint32_t method = event == TW_HOST_EVENT_ANSWER_MORE_UNARY ? TW_PRODUCER_SYNC : 5;
+    uint64_t id = event == TW_HOST_EVENT_ANSWER_UNWANTED ? CALL_ID + 1 : CALL_ID;
+    struct tw_bytes body = tw_bytes_of_str("body");
+    struct tw_buf keep = WIRE_INIT;
+    bool more = event == TW_HOST_EVENT_ANSWER_MORE || event == TW_HOST_EVENT_ANSWER_MORE_UNARY;
+    int rc;
+
+    REQ("TW-SESS-004");
+    assert_int_equal(tw_requests_add(&host->requests, (struct tw_request){CALL_ID, method, NULL}),
+                     0);
+    rc = tw_host_reply(host, id, &body, more, -1);
+    for (size_t i = 0; i < TW_ARRAY_LEN(answers); i++)
+        if (answers[i].action == cell->action)
+            assert_int_equal(rc, answers[i].told);
+    assert_int_equal(host->state, cell->next);
+    assert_int_equal(host->requests.n, cell->action == TW_HOST_ACTION_SEND_LAST ? 0 : 1);
+    if (rc == 0)
+        assert_int_equal(only_answer(host, TW_FRAME_INVOKE_REPLY, &keep).invoke_reply.has_more,
+                         more);
+    assert_silent(host);
     tw_buf_deinit(&keep);
 }
 
@@ -211,8 +283,12 @@ static void every_cell_of_the_table(void **state)
             struct tw_host host;
 
             enter(&host, s);
-            cause(&host, e);
-            assert_acted(&host, &tw_host_table[s][e], e);
+            if (strncmp(tw_host_event_names[e], "answer", 6) == 0) {
+                walk_answer(&host, e, &tw_host_table[s][e]);
+            } else {
+                cause(&host, e);
+                assert_acted(&host, &tw_host_table[s][e], e);
+            }
             tw_host_deinit(&host);
         }
     }
@@ -231,6 +307,8 @@ static void nothing_is_handed_out_after_the_end(void **state)
         host_open_bound(&host);
         take_call(&host, 7, 5);
         cause(&host, e);
+        assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
+        drop_output(&host);
         cause(&host, TW_HOST_EVENT_INVOKE_KNOWN);
         for (int i = 0; i < 3; i++)
             assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
@@ -457,6 +535,7 @@ static void reply_over_the_limit_leaves_the_request(void **state)
     host_open_bound(&host);
     take_call(&host, CALL_ID, 4);
     assert_int_equal(tw_host_reply(&host, CALL_ID, &too_large, false, -1), TW_E_LIMIT);
+    assert_silent(&host);
     assert_int_equal(tw_host_reply(&host, CALL_ID, NULL, false, -1), 0);
     tw_host_deinit(&host);
     free(body);
@@ -483,6 +562,38 @@ static void client_that_does_not_read_is_closed(void **state)
     tw_host_deinit(&host);
 }
 
+/* Frames that lead to no call are done so many at a time, whatever they are. */
+static void frames_without_a_call_are_done_in_turns(void **state)
+{
+    struct tw_frame identity = {.kind = TW_FRAME_PEER_IDENTITY}, drop = invoke_frame(1, 1, 99);
+    struct tw_frame call_frame = invoke_frame(CALL_ID, 1, 5), error = reply_frame(2, false, "x");
+    struct tw_buf wire = WIRE_INIT;
+    struct tw_host host;
+    struct tw_host_call call;
+    const int turns = 5;
+
+    (void)state;
+    REQ("TW-SESS-032");
+    REQ("TW-LIM-040");
+    drop.invoke.drop_reply = true;
+    host_open_bound(&host);
+    for (int i = 0; i < turns * TW_FRAMES_PER_CALL / 4; i++) {
+        wire_put(&wire, &identity);
+        wire_put(&wire, &drop);
+        wire_put(&wire, &error);
+        wire_put_payload(&wire, (struct tw_bytes){0});
+    }
+    wire_put(&wire, &call_frame);
+    rx_put(&host.rx, tw_buf_bytes(&wire), NULL, 0);
+    for (int i = 0; i < turns; i++)
+        assert_int_equal(tw_host_next(&host, &call), TW_AGAIN);
+    assert_int_equal(tw_host_next(&host, &call), 0);
+    assert_int_equal(call.request_id, CALL_ID);
+    assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+    tw_host_deinit(&host);
+    tw_buf_deinit(&wire);
+}
+
 static void outstanding_requests_are_bounded(void **state)
 {
     struct tw_host host;
@@ -494,6 +605,8 @@ static void outstanding_requests_are_bounded(void **state)
         take_call(&host, id + 100, TW_PRODUCER_GET_ASYNC_COMMAND);
     cause(&host, TW_HOST_EVENT_INVOKE_KNOWN);
     assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
+    REQ("TW-SESS-006");
+    REQ("TW-LIM-005");
     assert_string_equal(host.why, "TW-SESS-006");
     tw_host_deinit(&host);
 }
@@ -543,6 +656,7 @@ int main(void)
         tw_unit_test(reply_takes_its_descriptor_only_on_success),
         tw_unit_test(reply_over_the_limit_leaves_the_request),
         tw_unit_test(client_that_does_not_read_is_closed),
+        tw_unit_test(frames_without_a_call_are_done_in_turns),
         tw_unit_test(outstanding_requests_are_bounded),
         tw_unit_test(too_large_frame_closes),
         tw_unit_test(deinit_takes_anything),

@@ -150,7 +150,7 @@ static void waiting_descriptors_are_bounded(void **state)
     for (int i = 0; i < TW_TX_FDS_MAX; i++)
         assert_int_equal(tw_tx_frame(&tx, &frame, new_fd()), 0);
     fd = new_fd();
-    assert_int_equal(tw_tx_frame(&tx, &frame, fd), TW_E_LIMIT);
+    assert_int_equal(tw_tx_frame(&tx, &frame, fd), TW_E_FULL);
     assert_true(fcntl(fd, F_GETFD) >= 0); /* still the caller's */
     assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
     tw_fd_close(&fd);
@@ -183,14 +183,14 @@ static void limit_counts_what_waits(void **state)
     (void)state;
     for (size_t i = 0; i < TW_TX_MAX / size; i++)
         assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
-    assert_int_equal(tw_tx_frame(&tx, &frame, fd), TW_E_LIMIT);
+    assert_int_equal(tw_tx_frame(&tx, &frame, fd), TW_E_FULL);
     assert_true(fcntl(fd, F_GETFD) >= 0);
     tw_fd_close(&fd);
     for (size_t i = 0; i < n_sent * size; i++) /* far less than half: nothing is moved yet */
         tw_tx_sent(&tx, 1);
     for (size_t i = 0; i < n_sent; i++)
         assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
-    assert_int_equal(tw_tx_frame(&tx, &frame, -1), TW_E_LIMIT);
+    assert_int_equal(tw_tx_frame(&tx, &frame, -1), TW_E_FULL);
     assert_int_equal(tw_tx_queued(&tx), TW_TX_MAX / size * size);
     tw_tx_deinit(&tx);
     tw_buf_deinit(&body);

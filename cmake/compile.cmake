@@ -4,7 +4,7 @@ include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 
 add_library(tw_flags INTERFACE)
-target_compile_definitions(tw_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(tw_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_compile_options(tw_flags INTERFACE
   -Wall -Wextra -Werror
   -Wconversion -Wsign-conversion -Wtype-limits # a length that changes its value is a bug

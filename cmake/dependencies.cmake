@@ -12,7 +12,11 @@ macro(tw_package name module)
   endif()
 endmacro()
 
-# Not our code: neither our warnings, nor UBSan (protobuf-c 1.4 copies from NULL).
+# Not our code: neither our warnings, nor UBSan (protobuf-c 1.4 adds 0 to NULL). The flags come from
+# a library, as only so they come after those of tw_instrument.
+add_library(tw_third_flags INTERFACE)
+target_compile_options(tw_third_flags INTERFACE -w -fno-sanitize=undefined)
+
 function(tw_build_dependency name folder)
   cmake_parse_arguments(ARG "" "" "SOURCES;INCLUDE;DEFINE" ${ARGN})
   list(TRANSFORM ARG_SOURCES PREPEND ${TW_DEBIAN_SOURCES}/${folder}/)
@@ -20,10 +24,9 @@ function(tw_build_dependency name folder)
   file(GLOB sources CONFIGURE_DEPENDS ${ARG_SOURCES})
   string(TOLOWER tw_third_${name} target)
   add_library(${target} STATIC ${sources})
-  target_include_directories(${target} SYSTEM PUBLIC ${ARG_INCLUDE})
+  target_include_directories(${target} SYSTEM PUBLIC ${ARG_INCLUDE} PRIVATE ${TW_NO_CONFIG})
   target_compile_definitions(${target} PRIVATE ${ARG_DEFINE})
-  target_compile_options(${target} PRIVATE -w -fno-sanitize=undefined)
-  target_link_libraries(${target} PRIVATE tw_instrument)
+  target_link_libraries(${target} PRIVATE tw_instrument tw_third_flags)
   add_library(PkgConfig::${name} ALIAS ${target})
 endfunction()
 
@@ -33,10 +36,13 @@ if(TW_BUILD_DEPENDENCIES)
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/lib/debian-source ${TW_DEBIAN_SOURCES}
             protobuf-c cmocka jansson zlib
     COMMAND_ERROR_IS_FATAL ANY)
+  # What their configure scripts would write; DEFINE says it all.
+  set(TW_NO_CONFIG ${CMAKE_CURRENT_BINARY_DIR}/no-config)
+  file(WRITE ${TW_NO_CONFIG}/jansson_private_config.h "")
   tw_build_dependency(PROTOBUF_C protobuf-c SOURCES protobuf-c/protobuf-c.c INCLUDE .
     DEFINE PACKAGE_VERSION="Debian's" PACKAGE_STRING="protobuf-c, Debian's")
   tw_build_dependency(CMOCKA cmocka SOURCES src/cmocka.c INCLUDE include
-    DEFINE HAVE_MALLOC_H HAVE_INTTYPES_H HAVE_SIGNAL_H HAVE_STRINGS_H HAVE_CLOCK_REALTIME
+    DEFINE _GNU_SOURCE HAVE_MALLOC_H HAVE_INTTYPES_H HAVE_SIGNAL_H HAVE_STRINGS_H HAVE_CLOCK_REALTIME
            HAVE_STRUCT_TIMESPEC HAVE_GCC_THREAD_LOCAL_STORAGE)
   tw_build_dependency(JANSSON jansson SOURCES src/*.c INCLUDE src android
     DEFINE HAVE_STDINT_H HAVE_FCNTL_H HAVE_UNISTD_H HAVE_SYS_TIME_H HAVE_SYS_TYPES_H

@@ -91,7 +91,7 @@ static const struct symbol tp_symbols[] = {
 static struct text text_of(const union cxx_string *s)
 {
     if (s->raw[0] & 1u) {
-        return (struct text){s->heap.data, s->heap.size};
+        return (struct text){s->heap.data, (size_t)s->heap.size};
     }
     return (struct text){(const char *)s->raw + 1, s->raw[0] >> 1};
 }

@@ -177,6 +177,7 @@ static void sizes_whose_chunk_is_gone_are_patched_unless_it_can_be_done_in_place
 
 static void a_scraper_finds_every_finished_packet(void **state)
 {
+    REQ("TW-SHM-020");
     struct fake_service s = {.arbiter = fake_arbiter(SHM, 4096, TW_PAGE_DIV1, false)};
     struct tw_trace_writer *w = new_writer(&s);
     struct tw_smb_walk walk = {0};
@@ -201,6 +202,7 @@ static void a_scraper_finds_every_finished_packet(void **state)
 
 static void what_is_lost_to_a_full_buffer_is_told_and_counted(void **state)
 {
+    REQ("TW-SHM-030");
     struct fake_service s = {.arbiter = fake_arbiter(2 * 4096, 4096, TW_PAGE_DIV1, false)};
     struct tw_trace_writer *w = new_writer(&s);
     struct tw_writer_stats stats;
@@ -380,7 +382,7 @@ static void random_nesting_comes_back_whole_or_not_at_all(void **state)
         tw_writer_free(w);
         (void)fake_service_pump(&s);
         packets = fake_service_packets(&s, id);
-        told_only = packets.n - stats.packets;
+        told_only = packets.n - (size_t)stats.packets;
         assert_in_range(told_only, 0, 1);
         assert_int_equal(stats.packets + stats.lost, 40);
         fake_packets_free(&packets);

@@ -117,3 +117,19 @@ def encode(frame):
         return b""
     start = u(2, frame["request_id"])
     return start if frame["kind"] == "none" else start + b(*member(frame))
+
+
+# Messages.
+
+
+class Wide(int):
+    """A number of a 64-bit field: text in a vector, where numbers hold 53 bits."""
+
+
+def packed(number, values):
+    return b(number, b"".join(varint(v) for v in values))
+
+
+def zigzag(number, value):
+    """A field of type sint32 or sint64."""
+    return u(number, 2 * value if value >= 0 else -2 * value - 1)

@@ -302,23 +302,26 @@ def unknown():
 
 def strings():
     places = (
-        ("a bind's service_name", lambda s: b(3, b(1, s))),
-        ("a method's name", lambda s: b(4, b(3, b(2, s)))),
-        ("an error's text", lambda s: b(7, b(1, s))),
-        ("an identity's machine_id_hint", lambda s: b(8, b(3, s))),
-        ("an identity's machine_name", lambda s: b(8, b(4, s))),
+        ("a bind's service_name", lambda s: b(3, b(1, s)), lambda s: bind(0, s)),
+        ("a method's name", lambda s: b(4, b(3, b(2, s))),
+         lambda s: bind_reply(methods=[method(0, s)])),
+        ("an error's text", lambda s: b(7, b(1, s)), lambda s: request_error(0, s)),
+        ("an identity's machine_id_hint", lambda s: b(8, b(3, s)),
+         lambda s: peer_identity(hint=s)),
+        ("an identity's machine_name", lambda s: b(8, b(4, s)), lambda s: peer_identity(name=s)),
     )
     texts = ((b"\0", "alone"), (b"\0Port", "at the start"), (b"Producer\0Port", "in the middle"),
              (b"Port\0", "at the end"))
     number = 420
-    for place, where in places:
+    for place, where, value in places:
         for text, word in texts:
             encoding.payload(number, "TW-ENC-008", f"A NUL byte {word} of {place}.", where(text),
-                             Refused("nul"))
+                             Refused("nul", value(text)))
             number += 1
     add = encoding.payload
     add(440, "TW-ENC-008", "A name that would be ProducerPort if it ended at its NUL byte.",
-        u(2, 7) + b(3, b(1, b"ProducerPort\0Evil")), Refused("nul"))
+        u(2, 7) + b(3, b(1, b"ProducerPort\0Evil")),
+        Refused("nul", bind(7, b"ProducerPort\0Evil")))
     add(441, "TW-ENC-008", "A name with NUL, then a good one: the bad one is there all the same.",
         b(3, b(1, b"\0") + b(1, b"ProducerPort")), Refused("nul"))
     add(442, "TW-ENC-008", "Arguments may hold NUL: they are bytes.", b(5, b(3, b"\0a\0")),

@@ -3,7 +3,7 @@
 
 import re
 
-from vectors.encode import encode, wrap
+from vectors.encode import Wide, encode, wrap
 
 # Fields of frames that have 64 bits, like Wide.
 WIDE = {"request_id"}
@@ -11,15 +11,17 @@ EVERY_CUT_MAX = 4096  # bytes of a vector up to which each position is a cut
 SHORTEN_MIN = 64  # bytes of a run that is written as repetition
 
 
-class Wide(int):
-    """A number of a 64-bit field: text in JSON, where numbers hold 53 bits."""
-
-
 class Refused:
-    """The verdict "reject" and its reason; for a stream also what came before."""
+    """The verdict "reject" and its reason; and, where it matters what a laxer receiver makes of
+    the bytes, the only value they may have."""
 
-    def __init__(self, reason):
+    def __init__(self, reason, if_accepted=None):
         self.reason = reason
+        self.if_accepted = if_accepted
+
+    def verdict(self):
+        out = {"verdict": "reject", "reason": self.reason}
+        return out | {"if_accepted": as_json(self.if_accepted)} if self.if_accepted else out
 
 
 def shorten(data):
@@ -72,7 +74,7 @@ class Topic:
     def payload(self, number, rule, about, data, says, canonical=False):
         """One payload, and the frame it is or why it is none."""
         if isinstance(says, Refused):
-            verdict = {"verdict": "reject", "reason": says.reason}
+            verdict = says.verdict()
         else:
             verdict = {"verdict": "accept", "frames": [as_json(says)]}
             if canonical:
@@ -83,7 +85,7 @@ class Topic:
         """A frame as our encoder writes it; one without a member is never written."""
         self.payload(number, rule, about, encode(frame), frame, canonical=frame["kind"] != "none")
 
-    def stream(self, number, rule, about, pieces, rest=b"", refused=None):
+    def stream(self, number, rule, about, pieces, rest=b"", refused=None, **more):
         """Frames, each (payload, value) or a value in its canonical form, then bytes that are no
         whole frame: the start of one, or, with refused, (bytes, reason) of a frame that ends the
         stream when that many bytes are there."""
@@ -100,17 +102,17 @@ class Topic:
             data += refused.data
         data += rest
         self.add(number, rule, about, "stream", data, split=cuts(data), **verdict, ends=ends,
-                 frames=frames)
+                 frames=frames, **more)
 
     def message(self, number, rule, about, name, data, says, canonical=False):
         """The bytes of a message, and its value or why it is refused."""
         if isinstance(says, Refused):
-            verdict = {"verdict": "reject", "reason": says.reason}
+            verdict = says.verdict()
         else:
             verdict = {"verdict": "accept", "value": as_json(says)}
             if canonical:
                 verdict["canonical"] = True
-        self.add(number, rule, about, "message", data, message=name, **verdict)
+        self.add(number, rule, about, "message", data, message="tw." + name, **verdict)
 
 
 class BadFrame(Refused):

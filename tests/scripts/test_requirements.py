@@ -87,6 +87,8 @@ FAULTS = {  # what is done to the sound tree, and what has to be said about it
                                   f"{rule(6)} has no code"),
     "a MUST without test": (edited("tests/toy/test_toy.c", rule(1), "none"),
                             f"{rule(1)} has no test"),
+    "a strict SHOULD without code": (edited("spec/toy.md", "SHOULD) It", "SHOULD *strict*) It"),
+                                    f"{rule(2)} has no code and no test"),
     "a limit without test": (edited("tests/tool/cli.py", rule(3), "none"),
                              f"{rule(3)} has no test"),
     "a limit without vector": (edited("spec/vectors/toy.json", rule(4), "none"),

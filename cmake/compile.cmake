@@ -35,8 +35,9 @@ if(TW_FUZZ AND CMAKE_C_COMPILER_ID MATCHES Clang AND NOT CMAKE_C_COMPILER MATCHE
   target_compile_options(tw_instrument INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(TW_COVERAGE)
-  target_compile_options(tw_flags INTERFACE --coverage)
-  target_link_options(tw_flags INTERFACE --coverage)
+  target_compile_definitions(tw_flags INTERFACE TW_COVERAGE)
+  target_compile_options(tw_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(tw_flags INTERFACE -fprofile-instr-generate)
 endif()
 
 # tw_layer(NAME SOURCES... [DEPENDS LIBS...]): one layer of src/ as the static library tw_NAME.

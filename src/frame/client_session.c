@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/req.h"
+#include "base/visit.h"
 
 int tw_client_init(struct tw_client *client, const struct tw_port *port)
 {
@@ -48,6 +49,7 @@ int tw_client_bind(struct tw_client *client)
     int rc;
 
     REQ("TW-SESS-030");
+    TW_VISIT(client, client->state, TW_CLIENT_EVENT_BIND);
     if (cell->action != TW_CLIENT_ACTION_SEND_BIND)
         return told(cell);
     rc = tw_tx_frame(&client->tx, &frame, -1);
@@ -99,13 +101,14 @@ static int send_call_drop(struct tw_client *client, const struct tw_frame *frame
 int tw_client_call(struct tw_client *client, uint32_t method, struct tw_bytes args, bool drop_reply,
                    int fd, void *user, uint64_t *ret_request_id)
 {
-    const struct tw_client_cell *cell =
-        &tw_client_table[client->state][classify_call(client, method, drop_reply)];
+    enum tw_client_event event = classify_call(client, method, drop_reply);
+    const struct tw_client_cell *cell = &tw_client_table[client->state][event];
     REQ("TW-SESS-005"); /* ids only grow: none is given out twice */
     struct tw_frame frame = {.kind = TW_FRAME_INVOKE, .request_id = client->last_id + 1};
     struct tw_request req = {.id = frame.request_id, .method = method, .user = user};
     int rc;
 
+    TW_VISIT(client, client->state, event);
     if (cell->action != TW_CLIENT_ACTION_SEND_CALL &&
         cell->action != TW_CLIENT_ACTION_SEND_CALL_DROP)
         return told(cell);
@@ -232,6 +235,7 @@ static const struct tw_client_cell *step(struct tw_client *client, enum tw_clien
 {
     const struct tw_client_cell *cell = &tw_client_table[client->state][event];
 
+    TW_VISIT(client, client->state, event);
     client->state = cell->next;
     if (cell->action == TW_CLIENT_ACTION_CLOSE)
         client->why = why ? why : cell->rule;

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/req.h"
+#include "base/visit.h"
 
 int tw_host_init(struct tw_host *host, const struct tw_port *port)
 {
@@ -128,6 +129,7 @@ static const struct tw_host_cell *step(struct tw_host *host, enum tw_host_event 
 {
     const struct tw_host_cell *cell = &tw_host_table[host->state][event];
 
+    TW_VISIT(host, host->state, event);
     host->state = cell->next;
     if (cell->action == TW_HOST_ACTION_CLOSE)
         host->why = why ? why : cell->rule;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,13 +64,12 @@ static struct tw_arena_block *block_for(struct tw_arena *arena, size_t n)
 
 void *tw_arena_alloc(struct tw_arena *arena, size_t n)
 {
-    const size_t mask = alignof(max_align_t) - 1;
     struct tw_arena_block *b;
     void *p;
 
     if (n > arena->max - arena->used)
         return NULL;
-    n = (n + mask) & ~mask;
+    n = tw_arena_size(n);
     if (n > arena->max - arena->used) /* the rounding may pass the cap too */
         return NULL;
     b = block_for(arena, n);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,6 +20,14 @@ struct tw_arena {
 };
 
 #define TW_ARENA_INIT(limit) ((struct tw_arena){.max = (limit)})
+
+/* What an allocation of n bytes takes from the cap. */
+static inline size_t tw_arena_size(size_t n)
+{
+    const size_t mask = alignof(max_align_t) - 1;
+
+    return (n + mask) & ~mask;
+}
 
 /* Gives everything back but one block, which the next user gets for nothing. */
 void tw_arena_reset(struct tw_arena *arena);

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/req.h"
 #include "service/core.h"
 #include "service/producer.h"
 #include "service/session.h"
 
 int tw_service_new(struct tw_service **ret_service, const struct tw_service_options *options)
 {
+    REQ("TW-LIM-024");
     struct tw_service *service = calloc(1, sizeof(*service));
 
     if (!service)
@@ -17,7 +19,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
         service->options = *options;
     service->timers = &service->own_timers;
     service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);
-    service->scratch = TW_BUF_INIT(TW_PBC_MESSAGE_MAX);
+    service->scratch = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
     TAILQ_INIT(&service->conns);
     TAILQ_INIT(&service->producers);
     TAILQ_INIT(&service->sessions);

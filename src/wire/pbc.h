@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decoding with protobuf-c into an arena, and encoding. protobuf-c allocates a piece of memory for
- * each field and puts no bound on the sum; here the cap of the arena is the bound. The depth of a
- * decoded message is bounded by the schema, in which no message contains itself. Fields that the
- * schema does not know are kept and come back, byte for byte, behind the known ones.
- *
- * A string ends at its first NUL byte: a peer that sends one inside a string loses the rest of it.
+ * each field, puts no bound on the sum, recurses and ends a string at its first NUL byte; so every
+ * message passes the pre-scan first, which bounds all that and leaves no string to be shortened.
+ * Fields that the schema does not know are kept and come back, byte for byte, behind the known
+ * ones.
  */
 #pragma once
 
@@ -13,18 +12,22 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "wire/scan.h"
 
-/* Bytes of one encoded message. More than any frame holds, and far below 4 GiB, where the 32-bit
- * counts of protobuf-c would wrap. */
-#define TW_PBC_MESSAGE_MAX (UINT32_C(16) << 20)
-
-/* The message lives in the arena until that is reset; nothing else is to be freed. TW_E_PROTOCOL
- * when it is malformed, TW_E_LIMIT when it is longer than TW_PBC_MESSAGE_MAX or costs more than
- * the arena may hold, -ENOMEM. After a failure the arena holds what was decoded so far. */
+/*
+ * The message lives in the arena until that is reset; nothing else is to be freed. What tw_scan()
+ * says when it refuses the message, TW_E_LIMIT too when it costs more than the arena may still
+ * hold: the arena is untouched then. -ENOMEM when memory is short: the arena holds what was decoded
+ * so far.
+ */
 TW_MUST_USE int tw_pbc_unpack(const ProtobufCMessageDescriptor *d, struct tw_arena *a,
                               struct tw_bytes in, ProtobufCMessage **ret_msg);
+/* The same, and why a message was refused: ret_fault is set with TW_E_PROTOCOL and TW_E_LIMIT. */
+TW_MUST_USE int tw_pbc_unpack_why(const ProtobufCMessageDescriptor *d, struct tw_arena *a,
+                                  struct tw_bytes in, ProtobufCMessage **ret_msg,
+                                  struct tw_scan_fault *ret_fault);
 
-/* Appends the encoded message. TW_E_LIMIT past the limit of out or TW_PBC_MESSAGE_MAX, -ENOMEM;
+/* Appends the encoded message. TW_E_LIMIT past the limit of out or TW_SCAN_MESSAGE_MAX, -ENOMEM;
  * out is unchanged then. */
 TW_MUST_USE int tw_pbc_pack(const ProtobufCMessage *m, struct tw_buf *out);
 

@@ -5,6 +5,7 @@
 #include "service/limits.h"
 #include "tests/harness.h"
 #include "tests/service/rig.h"
+#include "wire/reader.h"
 
 static Tw__EnableTracingResponse *enabled(struct rig_peer *consumer, uint64_t id)
 {
@@ -155,24 +156,37 @@ static void a_config_that_is_no_message_is_told(void **state)
     rig_free(&rig);
 }
 
-/* Everything that QueryServiceState said, merged. */
+/* The state in one part of the answer. */
+static struct tw_bytes part_of(const struct rig_reply *reply)
+{
+    struct tw_reader r = tw_reader_of(reply->body);
+    struct tw_field field;
+
+    assert_true(reply->success);
+    assert_int_equal(tw_read_field(&r, &field), 0);
+    assert_int_equal(field.number, 1);
+    assert_int_equal(tw_reader_left(&r), 0);
+    return field.bytes;
+}
+
+/* Everything that QueryServiceState said, merged: lists add up. */
 static Tw__TracingServiceState *merged(struct rig_peer *consumer, uint64_t id)
 {
     struct tw_buf all = TW_BUF_INIT(SIZE_MAX / 4);
     struct rig_reply whole = {.success = true};
-    Tw__QueryServiceStateResponse *response;
+    Tw__TracingServiceState *state;
 
     assert_false(rig_last(consumer, id)->has_more);
     for (size_t i = 0; i < consumer->n_replies; i++)
         if (consumer->replies[i].id == id) {
-            assert_true(consumer->replies[i].success);
-            assert_int_equal(
-                tw_buf_append(&all, consumer->replies[i].body.p, consumer->replies[i].body.n), 0);
+            struct tw_bytes part = part_of(&consumer->replies[i]);
+
+            assert_int_equal(tw_buf_append(&all, part.p, part.n), 0);
         }
     whole.body = tw_buf_bytes(&all);
-    response = rig_decode(consumer, &whole, &tw__query_service_state_response__descriptor);
+    state = rig_decode(consumer, &whole, &tw__tracing_service_state__descriptor);
     tw_buf_deinit(&all);
-    return response->service_state;
+    return state;
 }
 
 static Tw__TracingServiceState *query(struct rig_peer *consumer, bool sessions_only)
@@ -257,6 +271,8 @@ static bool register_large(struct rig_peer *producer, const char *name, size_t n
 
 static void descriptors_have_a_limit_and_all_together_too(void **state)
 {
+    REQ("TW-LIM-034");
+    REQ("TW-LIM-035");
     struct rig rig;
     struct rig_peer *producer;
     Tw__UnregisterDataSourceRequest un = TW__UNREGISTER_DATA_SOURCE_REQUEST__INIT;

@@ -173,13 +173,13 @@ static void amplification_ends_at_the_cap(void **state)
 static void a_message_that_is_too_long_is_not_looked_at(void **state)
 {
     struct tw_arena a = TW_ARENA_INIT(ROOMY);
-    uint8_t *in = calloc(1, (size_t)TW_PBC_MESSAGE_MAX + 1);
+    uint8_t *in = calloc(1, (size_t)TW_SCAN_MESSAGE_MAX + 1);
     ProtobufCMessage *m = NULL;
 
     (void)state;
     assert_non_null(in);
     assert_int_equal(tw_pbc_unpack(&tw__sync_request__descriptor, &a,
-                                   (struct tw_bytes){in, (size_t)TW_PBC_MESSAGE_MAX + 1}, &m),
+                                   (struct tw_bytes){in, (size_t)TW_SCAN_MESSAGE_MAX + 1}, &m),
                      TW_E_LIMIT);
     assert_int_equal(a.used, 0);
     free(in);

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/req.h"
 
 int tw_sock_address(const char *name, struct sockaddr_un *ret_addr, socklen_t *ret_len)
 {
+    REQ("TW-NET-003");
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     bool abstract = name[0] == '@';
     size_t n = strlen(name);
@@ -60,6 +62,7 @@ static int probe(const struct sockaddr_un *addr, socklen_t len)
 
 static int clear_stale(const char *path, const struct sockaddr_un *addr, socklen_t len)
 {
+    REQ("TW-NET-005");
     struct stat st;
     int rc;
 
@@ -76,6 +79,7 @@ static int clear_stale(const char *path, const struct sockaddr_un *addr, socklen
 static int bind_and_listen(int fd, const char *name, const struct sockaddr_un *addr, socklen_t len,
                            const struct tw_sock_access *access)
 {
+    REQ("TW-NET-006");
     if (bind(fd, (const struct sockaddr *)addr, len) < 0)
         return errno == EADDRINUSE ? TW_E_EXISTS : -errno;
     /* Nobody can connect before listen(), so nobody slips in before the rights are set. */

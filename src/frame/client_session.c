@@ -270,6 +270,9 @@ static int act(struct tw_client *client, enum tw_client_event event, const struc
 static int next_event(struct tw_client *client, struct tw_frame *frame,
                       enum tw_client_event *ret_event, const char **ret_why)
 {
+    REQ("TW-FRAME-003");
+    REQ("TW-ENC-017");
+    REQ("TW-SESS-009");
     struct tw_frame_fault fault = {.reason = TW_FRAME_TOO_LARGE};
     struct tw_bytes payload;
     int rc = tw_rx_next(&client->rx, &payload);

@@ -172,6 +172,9 @@ static int act(struct tw_host *host, enum tw_host_event event, const struct tw_f
 static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host_event *ret_event,
                       const char **ret_why)
 {
+    REQ("TW-FRAME-003");
+    REQ("TW-ENC-017");
+    REQ("TW-SESS-009");
     struct tw_frame_fault fault = {.reason = TW_FRAME_TOO_LARGE};
     struct tw_bytes payload;
     int rc = tw_rx_next(&host->rx, &payload);

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 
 union fd_control {
     struct cmsghdr align;
@@ -39,6 +40,9 @@ static int outcome_of_errno(void)
 
 int tw_pump_in(int sock, struct tw_rx *rx)
 {
+    REQ("TW-FD-003");
+    REQ("TW-FD-005");
+    REQ("TW-NET-011");
     union fd_control control;
     struct iovec iov;
     struct msghdr msg = {.msg_iov = &iov,
@@ -62,6 +66,7 @@ int tw_pump_in(int sock, struct tw_rx *rx)
 
 static ssize_t send_once(int sock, struct tw_bytes bytes, int fd)
 {
+    REQ("TW-NET-010");
     union fd_control control;
     struct iovec iov = {.iov_len = bytes.n};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/req.h"
 
 int tw_rx_init(struct tw_rx *rx)
 {
@@ -25,6 +26,7 @@ void tw_rx_deinit(struct tw_rx *rx)
 /* Ends the life of the frame handed out last, and of its descriptor if nobody took it. */
 static void finish_current(struct tw_rx *rx)
 {
+    REQ("TW-FD-004");
     tw_fd_close(&rx->frame_fd);
     if (rx->current == 0)
         return;
@@ -41,6 +43,8 @@ void tw_rx_space(struct tw_rx *rx, uint8_t **ret_p, size_t *ret_n)
 
 void tw_rx_filled(struct tw_rx *rx, size_t n, const int *fds, size_t n_fds)
 {
+    REQ("TW-FD-004");
+    REQ("TW-LIM-003");
     uint64_t last;
 
     tw_rxbuf_filled(&rx->buf, n);
@@ -58,6 +62,7 @@ void tw_rx_filled(struct tw_rx *rx, size_t n, const int *fds, size_t n_fds)
 /* The first descriptor of the frame that ends before offset end becomes its own, others close. */
 static void bind_fds(struct tw_rx *rx, uint64_t end)
 {
+    REQ("TW-FD-010");
     size_t n = 0;
 
     while (n < rx->n_fds && rx->fds[n].at < end) {

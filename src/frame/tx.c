@@ -36,6 +36,7 @@ static void compact(struct tw_tx *tx)
 
 int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
 {
+    REQ("TW-FD-002");
     size_t size = tw_frame_size(frame), n;
     int rc;
 
@@ -78,6 +79,7 @@ int tw_tx_peek(const struct tw_tx *tx, struct tw_bytes *ret_bytes, int *ret_fd)
 
 void tw_tx_sent(struct tw_tx *tx, size_t n)
 {
+    REQ("TW-FRAME-005");
     if (tx->n_fds > 0 && tx->fds[0].at == tx->head) {
         tw_fd_close(&tx->fds[0].fd);
         tx->n_fds--;

@@ -150,6 +150,7 @@ void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *cal
 
 static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
+    REQ("TW-SESS-016");
     REQ("TW-PROD-001");
     const struct tw_port_handler *handler = conn->port == TW_SERVICE_PRODUCER
                                                 ? &tw_producer_handlers[call->method]

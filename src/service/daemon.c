@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/req.h"
 #include "service/core.h"
 #include "service/peer.h"
 
@@ -78,6 +79,7 @@ static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_servi
 static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
                  const char **ret_socket)
 {
+    REQ("TW-NET-001");
     int rc = tw_service_new(&daemon->service, NULL);
 
     if (rc)

@@ -47,6 +47,7 @@ static void on_stall(struct tw_timer *timer)
 /* The clock runs while the socket takes nothing, and starts again whenever it takes something. */
 static int watch_stall(struct tw_peer_socket *peer, bool waits, bool progress)
 {
+    REQ("TW-NET-009");
     struct tw_timers *timers = tw_loop_timers(peer->peers->loop);
 
     if (!waits) {
@@ -72,6 +73,7 @@ static void discard(struct tw_tx *tx)
  * the socket: only the end of that is its end. TW_MORE: the socket takes no more. */
 static int send_waiting(struct tw_peer_socket *peer)
 {
+    REQ("TW-NET-012");
     struct tw_tx *tx = &peer->conn->host.tx;
     int rc = tw_pump_out(peer->io.fd, tx);
 
@@ -106,6 +108,7 @@ static int flush_out(struct tw_peer_socket *peer)
 /* One turn: what the loop saw, what the service makes of it, what it has to say. */
 static int turn(struct tw_peer_socket *peer, uint32_t events)
 {
+    REQ("TW-SEC-002");
     int rc, in = 0;
 
     /* EPOLLHUP comes while there is still something to read. */
@@ -146,6 +149,7 @@ static void on_wake(void *user)
 
 static struct tw_peer credentials(int fd)
 {
+    REQ("TW-NET-007");
     struct ucred cred = {.uid = (uid_t)-1};
     socklen_t len = sizeof(cred);
 

@@ -113,6 +113,7 @@ static size_t room(const struct tw_writer *w)
 static size_t write_stamp(const struct tw_sequence *seq, const struct tw_packet_out *packet,
                           uint8_t stamp[STAMP_MAX])
 {
+    REQ("TW-SEC-003");
     REQ("TW-SHM-030");
     struct tw_writer w = tw_writer_of(stamp, STAMP_MAX);
     uint32_t dropped = packet->dropped | seq->untold;

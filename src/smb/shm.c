@@ -61,6 +61,7 @@ static int create_sealed(int fd, size_t size, uint8_t **ret_p)
 
 int tw_shm_create(struct tw_shm *ret_shm, size_t size)
 {
+    REQ("TW-SEC-004");
     uint8_t *p = NULL;
     int fd, r;
 

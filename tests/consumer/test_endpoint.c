@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/fd.h"
+#include "base/req.h"
 
 static void calls_before_the_port_is_bound_are_refused(void **state)
 {
@@ -266,6 +267,7 @@ static void addresses_that_lead_nowhere_are_errors(void **state)
 /* The length ends an abstract name: other programs would not find one with a NUL behind it. */
 static void an_abstract_name_is_exact(void **state)
 {
+    REQ("TW-NET-003");
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int n = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "tracewire.%d", (int)getpid());
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 
 static const char why_gone[] = "gone";
 
@@ -56,6 +57,7 @@ static void bind_may_be_tried_again_after_a_failure(void **state)
 
 static void calls_need_a_bound_service(void **state)
 {
+    REQ("TW-SESS-030");
     const struct tw_bytes none = {0};
     struct tw_client client;
 
@@ -73,6 +75,7 @@ static void calls_need_a_bound_service(void **state)
 /* Ids come from the bind reply, whatever a service's numbers are. */
 static void method_ids_are_learnt_by_name(void **state)
 {
+    REQ("TW-SESS-020");
     struct tw_buf keep = WIRE_INIT;
     struct tw_client client;
 
@@ -94,6 +97,7 @@ static void method_ids_are_learnt_by_name(void **state)
 
 static void odd_method_lists_are_survived(void **state)
 {
+    REQ("TW-SESS-020");
     static const struct {
         uint32_t id;
         const char *name;
@@ -163,6 +167,8 @@ static void flood_of_methods_is_survived(void **state)
 
 static void replies_find_their_calls(void **state)
 {
+    REQ("TW-SESS-005");
+    REQ("TW-SESS-027");
     struct tw_client client;
     struct tw_client_event_out event;
     int user[3];
@@ -189,6 +195,7 @@ static void replies_find_their_calls(void **state)
 /* The second last reply to a request is a reply to nothing. */
 static void second_reply_closes(void **state)
 {
+    REQ("TW-SESS-022");
     struct tw_client client;
     struct tw_client_event_out event;
     struct tw_frame frame;
@@ -206,6 +213,7 @@ static void second_reply_closes(void **state)
 
 static void call_without_reply_is_not_awaited(void **state)
 {
+    REQ("TW-SESS-031");
     struct tw_buf keep = WIRE_INIT;
     struct tw_client client;
     struct tw_frame frame;
@@ -373,6 +381,8 @@ static void too_large_frame_refuses_everything(void **state)
 
 static void bind_reply_of_another_request_closes(void **state)
 {
+    REQ("TW-SESS-015");
+    REQ("TW-SESS-021");
     struct tw_client client;
     struct tw_frame frame = {.kind = TW_FRAME_BIND_REPLY, .request_id = 2};
 

@@ -277,6 +277,14 @@ static void walk_answer(struct tw_host *host, enum tw_host_event event,
 
 static void every_cell_of_the_table(void **state)
 {
+    REQ("TW-SESS-002");
+    REQ("TW-SESS-007");
+    REQ("TW-SESS-008");
+    REQ("TW-SESS-009");
+    REQ("TW-SESS-010");
+    REQ("TW-SESS-012");
+    REQ("TW-SESS-014");
+    REQ("TW-ENC-017");
     (void)state;
     for (enum tw_host_state s = 0; s < TW_HOST_STATE_MAX; s++) {
         for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
@@ -297,6 +305,7 @@ static void every_cell_of_the_table(void **state)
 /* Whatever closes a connection, nothing that came behind it has any effect. */
 static void nothing_is_handed_out_after_the_end(void **state)
 {
+    REQ("TW-SESS-010");
     (void)state;
     for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
         struct tw_host host;
@@ -322,6 +331,8 @@ static void nothing_is_handed_out_after_the_end(void **state)
 
 static void bind_reply_lists_every_method(void **state)
 {
+    REQ("TW-SESS-001");
+    REQ("TW-SESS-018");
     static const struct tw_port *const ports[] = {&tw_producer_port, &tw_consumer_port};
     struct tw_buf keep = WIRE_INIT;
     struct tw_method_info info;
@@ -350,6 +361,8 @@ static void bind_reply_lists_every_method(void **state)
 
 static void unknown_calls_are_refused(void **state)
 {
+    REQ("TW-SESS-003");
+    REQ("TW-SESS-011");
     static const struct {
         uint32_t service, method;
     } cases[] = {{0, 5}, {2, 5}, {UINT32_MAX, 1}, {1, 0}, {1, 13}, {1, UINT32_MAX}};
@@ -396,6 +409,7 @@ static void call_carries_its_arguments(void **state)
 
 static void dropped_reply_cannot_be_given(void **state)
 {
+    REQ("TW-SESS-011");
     struct tw_frame frame = invoke_frame(8, 1, 4);
     struct tw_bytes body = {0};
     struct tw_host host;

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 #include "frame/pump.h"
 
 struct wire {
@@ -80,6 +81,7 @@ static void nothing_there_wants_more(void **state)
 
 static void received_descriptors_close_on_exec(void **state)
 {
+    REQ("TW-FD-005");
     struct wire w;
     struct tw_bytes payload;
     int fd;
@@ -117,6 +119,7 @@ static void most_descriptors_of_one_message(void **state)
 /* The kernel cuts off what does not fit and says so: the connection is over, nothing leaks. */
 static void lost_descriptors_are_an_error(void **state)
 {
+    REQ("TW-FD-003");
     static const size_t counts[] = {TW_RX_FDS_MAX + 1, TW_RX_FDS_MAX + 2, 64};
 
     (void)state;
@@ -134,6 +137,8 @@ static void lost_descriptors_are_an_error(void **state)
 
 static void peer_that_closes_is_closed(void **state)
 {
+    REQ("TW-NET-010");
+    REQ("TW-NET-011");
     struct tw_frame frame = reply_frame(1, false, "x");
     struct tw_bytes payload;
     struct wire w;
@@ -237,6 +242,8 @@ static void flow_take(struct flow *flow, struct tw_rx *rx)
  * every descriptor still arrives with its own frame. */
 static void tiny_socket_buffer_loses_nothing(void **state)
 {
+    REQ("TW-FRAME-005");
+    REQ("TW-FD-010");
     static struct flow flow;
     struct wire w;
     size_t waits = 0;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 
 /* Three frames, the middle one empty. */
 static void three_frames(struct tw_buf *wire)
@@ -126,6 +127,7 @@ static void too_large_is_known_from_the_header(void **state)
  * call's bytes begin and end. */
 static void descriptor_belongs_to_the_frame_of_the_last_byte(void **state)
 {
+    REQ("TW-FD-010");
     struct tw_buf wire = WIRE_INIT;
     struct tw_bytes payload;
 
@@ -190,6 +192,7 @@ static void each_frame_gets_its_own_descriptor(void **state)
 
 static void only_the_first_of_a_frame_is_kept(void **state)
 {
+    REQ("TW-FD-004");
     struct tw_buf wire = WIRE_INIT;
     struct tw_bytes payload;
     struct tw_rx rx;
@@ -213,6 +216,7 @@ static void only_the_first_of_a_frame_is_kept(void **state)
 
 static void descriptor_nobody_took_closes_with_its_frame(void **state)
 {
+    REQ("TW-FD-004");
     struct tw_bytes payload, empty_frame = {(const uint8_t *)"\0\0\0\0", 4};
     int before = tw_fd_count_open(), fd;
     struct tw_rx rx;
@@ -238,6 +242,7 @@ static void descriptor_nobody_took_closes_with_its_frame(void **state)
 
 static void descriptors_without_bytes_are_closed(void **state)
 {
+    REQ("TW-FD-004");
     int before = tw_fd_count_open(), fds[2] = {new_fd(), new_fd()};
     struct tw_bytes payload;
     struct tw_rx rx;
@@ -253,6 +258,7 @@ static void descriptors_without_bytes_are_closed(void **state)
 /* A peer may pin TW_RX_FDS_MAX and no more, and gets them back when it goes. */
 static void waiting_descriptors_are_bounded(void **state)
 {
+    REQ("TW-LIM-003");
     int before = tw_fd_count_open();
     struct tw_bytes payload;
     struct tw_rx rx;

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/req.h"
 
 static struct tw_frame frame_with_body(uint64_t id, struct tw_buf *body, size_t n)
 {
@@ -105,6 +106,7 @@ static void send_in_steps_of(size_t step)
 
 static void descriptors_go_with_their_own_frame(void **state)
 {
+    REQ("TW-FD-001");
     (void)state;
     for (size_t step = 1; step < 150; step++)
         send_in_steps_of(step);
@@ -114,6 +116,8 @@ static void descriptors_go_with_their_own_frame(void **state)
  * waits before another frame must not lose it to that one. */
 static void receiver_binds_what_sender_meant(void **state)
 {
+    REQ("TW-FD-001");
+    REQ("TW-FD-002");
     struct tw_frame frame = reply_frame(1, true, "x"), next = reply_frame(2, false, "y");
     struct tw_tx tx = TW_TX_INIT;
     struct tw_rx rx;

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/req.h"
 #include "consumer_port.pb-c.h"
 #include "frame/client_session.h"
 #include "frame/pump.h"
@@ -153,6 +154,7 @@ static void initialize(struct scene *s, struct peer *peer)
 
 static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
 {
+    REQ("TW-NET-006");
     struct scene s;
     struct stat st;
 
@@ -167,6 +169,7 @@ static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
 
 static void a_stale_socket_is_replaced(void **state)
 {
+    REQ("TW-NET-005");
     struct scene s;
     struct tw_sock_access access = {.mode = 0600, .group = (gid_t)-1};
     const char *socket;
@@ -182,6 +185,7 @@ static void a_stale_socket_is_replaced(void **state)
 
 static void a_live_socket_is_left_alone(void **state)
 {
+    REQ("TW-NET-005");
     struct scene s;
     struct tw_daemon *second;
     struct peer peer;
@@ -199,6 +203,7 @@ static void a_live_socket_is_left_alone(void **state)
 
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
+    REQ("TW-NET-005");
     struct scene s;
     const char *socket;
     int fd;
@@ -218,6 +223,7 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 
 static void abstract_names_work(void **state)
 {
+    REQ("TW-NET-003");
     struct scene s;
     struct peer peer;
     const char *socket;
@@ -235,6 +241,7 @@ static void abstract_names_work(void **state)
 
 static void who_connected_is_known_from_the_socket(void **state)
 {
+    REQ("TW-NET-007");
     struct scene s;
     struct peer producer, consumer;
     struct tw_client_event_out event;
@@ -292,6 +299,7 @@ static void count(struct scene *s, size_t *ret_producers, size_t *ret_sources)
 
 static void what_a_producer_left_behind_is_worked_on(void **state)
 {
+    REQ("TW-NET-012");
     /* Either everything is dropped unanswered, or answers are on their way to nobody. */
     (void)state;
     for (int drop_reply = 0; drop_reply <= 1; drop_reply++) {
@@ -401,6 +409,7 @@ static void a_peer_that_does_not_read_is_not_read_from(void **state)
 
 static void a_peer_that_does_not_read_is_dropped_in_the_end(void **state)
 {
+    REQ("TW-NET-009");
     REQ("TW-LIM-031");
     struct scene s;
     struct peer deaf;
@@ -452,6 +461,7 @@ static void running_out_of_descriptors_is_survived(void **state)
 
 static void garbage_ends_only_its_own_connection(void **state)
 {
+    REQ("TW-SEC-002");
     static const uint8_t large[] = {0xff, 0xff, 0xff, 0x7f};
     struct scene s;
     struct peer good;

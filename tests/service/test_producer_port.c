@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/req.h"
 #include "tests/harness.h"
 #include "tests/service/rig.h"
 
@@ -187,6 +188,7 @@ static void nothing_is_answered_when_replies_are_dropped(void **state)
 
 static void malformed_arguments_are_refused(void **state)
 {
+    REQ("TW-SESS-016");
     struct rig rig;
     struct rig_peer *producer;
 

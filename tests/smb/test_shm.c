@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/req.h"
 #include "smb/shm.h"
 
 #define SEALS_ALL (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -38,6 +39,7 @@ static void assert_adopt(int fd, enum tw_shm_seals seals, int expected)
 
 static void created_memory_is_zero_sealed_and_close_on_exec(void **state)
 {
+    REQ("TW-SEC-004");
     struct tw_shm shm;
 
     (void)state;

@@ -5,6 +5,7 @@
  * choices for the pieces (see input_receive()), a list of calls (the method, and bit 7: drop the
  * reply), and then what the host sends.
  */
+#include "base/req.h"
 #include "frame/client_session.h"
 #include "fuzz/input.h"
 
@@ -42,6 +43,7 @@ static void make_call(struct run *run)
     rc = tw_client_call(&run->client, method, (struct tw_bytes){run->methods.p, choice & 3},
                         drop_reply, fd, call, &call->id);
     CHECK(rc == 0 || rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT || rc == TW_E_FULL);
+    REQ("TW-SESS-020");
     CHECK(rc || (method >= 1 && method <= run->client.port->n_methods));
     if (rc) {
         tw_fd_close(&fd);
@@ -92,8 +94,10 @@ static void handle_event(struct run *run, const struct tw_client_event_out *even
     }
     if (event->kind == TW_CLIENT_BOUND || event->kind == TW_CLIENT_BIND_FAILED)
         return;
+    REQ("TW-SESS-022");
     CHECK(call && call->open && call->id == event->request_id && call->method == event->method);
     if (event->kind == TW_CLIENT_REPLY && event->has_more) {
+        REQ("TW-SESS-023");
         CHECK(run->client.port->method[call->method].stream);
     } else {
         call->open = false;
@@ -145,9 +149,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     tw_client_end(&run.client, "the input ends");
     CHECK(!work(&run));
+    REQ("TW-SESS-026");
     CHECK(run.n_open == 0); /* each call has had its last event */
     CHECK(tw_client_next(&run.client, &event) == TW_E_CLOSED);
     tw_client_deinit(&run.client);
+    REQ("TW-FD-004");
     input_check_closed(&run.fds);
     return 0;
 }

@@ -4,6 +4,7 @@
  * bit 1: the client never reads), a list of choices for the pieces (see input_receive()), a list of
  * choices for the answers, and then what the client sends.
  */
+#include "base/req.h"
 #include "frame/host_session.h"
 #include "fuzz/input.h"
 
@@ -23,6 +24,8 @@ struct run {
     size_t n_calls;
     uint64_t later[TW_REQUESTS_MAX]; /* requests not answered yet */
     size_t n_later;
+    size_t n_wanted, n_last; /* last replies of a connection that does not end; those that came */
+    bool full;               /* the client did not read enough */
     uint32_t may_reply[IDS], may_bind[IDS], may_fail[IDS]; /* last replies an id still may get */
 };
 
@@ -50,6 +53,8 @@ static void count_requests(struct run *run, struct tw_bytes wire)
             ++*counter(run->may_fail, frame.request_id);
         else if (!frame.invoke.drop_reply)
             ++*counter(run->may_reply, frame.request_id);
+        run->n_wanted += frame.kind == TW_FRAME_INVOKE ? !frame.invoke.drop_reply
+                                                       : frame.kind != TW_FRAME_PEER_IDENTITY;
     }
 }
 
@@ -69,9 +74,12 @@ static void check_answer(struct run *run, const struct tw_frame *frame)
         left = counter(run->may_reply, frame->request_id);
         break;
     }
+    REQ("TW-SESS-004");
     CHECK(*left > 0);
-    if (frame->kind != TW_FRAME_INVOKE_REPLY || !frame->invoke_reply.has_more)
+    if (frame->kind != TW_FRAME_INVOKE_REPLY || !frame->invoke_reply.has_more) {
         --*left;
+        run->n_last++;
+    }
 }
 
 static void read_answers(struct run *run)
@@ -109,6 +117,7 @@ static void answer(struct run *run, uint64_t id, uint8_t choice, bool stream)
         rc = tw_host_reply(&run->host, id, NULL, false, -1);
     }
     CHECK(rc == 0 || rc == TW_E_FULL);
+    run->full |= rc == TW_E_FULL;
     if (!rc)
         CHECK(tw_host_reply(&run->host, id, &body, false, -1) == TW_E_NOT_FOUND);
 }
@@ -158,7 +167,9 @@ static void answer_late_ones(struct run *run, bool open)
     for (size_t i = 0; i < run->n_later; i++) {
         int rc = tw_host_reply(&run->host, run->later[i], &body, false, -1);
 
+        REQ("TW-SESS-010");
         CHECK(open ? rc == 0 || rc == TW_E_FULL : rc == TW_E_CLOSED);
+        run->full |= rc == TW_E_FULL;
     }
 }
 
@@ -180,7 +191,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     answer_late_ones(&run, open);
     read_answers(&run);
+    REQ("TW-SESS-001");
+    REQ("TW-SESS-002");
+    REQ("TW-SESS-003");
+    REQ("TW-SESS-008");
+    CHECK(!open || run.full || run.n_last == run.n_wanted); /* nobody waits for ever */
     tw_host_deinit(&run.host);
+    REQ("TW-FD-004");
     input_check_closed(&run.fds);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/macros.h"
 #include "fuzz/messages.h"
 #include "fuzz/script.h"
+#include "ipc_frame.pb-c.h"
 #include "wire/reader.h"
 
 enum { DEPTH_MAX = 4, FIELDS_MAX = 4, TEXT_MAX = 40 };
@@ -128,7 +129,7 @@ void make_field(struct mutator *m, struct tw_writer *w, const ProtobufCMessageDe
 
 void make_frame(struct mutator *m, struct tw_writer *w)
 {
-    const ProtobufCMessageDescriptor *d = fuzz_message(FUZZ_MESSAGE_FRAME);
+    const ProtobufCMessageDescriptor *d = &tw__ipcframe__descriptor;
     const ProtobufCFieldDescriptor *member;
     uint8_t size[4] = {0}, *begin = w->p;
     size_t n;

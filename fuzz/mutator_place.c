@@ -7,6 +7,7 @@
 #include "fuzz/messages.h"
 #include "fuzz/mutator_make.h"
 #include "fuzz/script.h"
+#include "ipc_frame.pb-c.h"
 
 enum { SIZE_GROWTH = 5 }; /* bytes that the size of a field may grow by */
 
@@ -221,7 +222,7 @@ static bool enter_frame(struct mutator *m, struct tw_bytes bytes, struct place *
     if (!pick(m, bytes, place, LEVEL_FRAME, &p))
         return false;
     open_box(place, BOX_FRAME, p.begin, FRAME_SIZE_BYTES, p.end);
-    place->message = fuzz_message(FUZZ_MESSAGE_FRAME);
+    place->message = &tw__ipcframe__descriptor;
     return true;
 }
 
@@ -268,7 +269,7 @@ bool enter(struct mutator *m, struct tw_bytes bytes, enum level level, struct pl
     if (level == LEVEL_FRAME)
         return body == MUTATOR_FRAMES || body == MUTATOR_SCRIPT;
     if (body == MUTATOR_PAYLOAD)
-        place->message = fuzz_message(FUZZ_MESSAGE_FRAME);
+        place->message = &tw__ipcframe__descriptor;
     else if (body == MUTATOR_MESSAGE)
         place->message = fuzz_message(bytes.n ? bytes.p[0] : 0);
     descend(m, bytes, place);

@@ -172,6 +172,7 @@ static enum tw_client_event classify_error(const struct tw_client *client,
 
 static enum tw_client_event classify(const struct tw_client *client, const struct tw_frame *frame)
 {
+    REQ("TW-SESS-015");
     switch (frame->kind) {
     case TW_FRAME_BIND_REPLY:
         return classify_bind_reply(client, frame);
@@ -310,6 +311,7 @@ int tw_client_next(struct tw_client *client, struct tw_client_event_out *ret_eve
         const char *why = NULL;
 
         REQ("TW-SESS-032");
+        REQ("TW-LIM-040");
         if (i == TW_FRAMES_PER_CALL)
             return TW_AGAIN;
         if (next_event(client, &frame, &event, &why))

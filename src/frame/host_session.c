@@ -23,6 +23,7 @@ void tw_host_deinit(struct tw_host *host)
 
 static int reply_bound(struct tw_host *host, const struct tw_frame *request)
 {
+    REQ("TW-SESS-018");
     struct tw_method_info list[TW_METHOD_MAX];
     struct tw_frame reply = {.kind = TW_FRAME_BIND_REPLY, .request_id = request->request_id};
 
@@ -79,6 +80,7 @@ static enum tw_host_event classify_invoke(struct tw_host *host, const struct tw_
     if (frame->invoke.drop_reply)
         return known ? TW_HOST_EVENT_INVOKE_KNOWN_DROP : TW_HOST_EVENT_INVOKE_UNKNOWN_DROP;
     REQ("TW-SESS-005");
+    REQ("TW-SESS-014");
     if (tw_requests_find(&host->requests, frame->request_id))
         return TW_HOST_EVENT_INVOKE_REPEATED;
     REQ("TW-SESS-003");
@@ -201,6 +203,7 @@ int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call)
         int rc;
 
         REQ("TW-SESS-032");
+        REQ("TW-LIM-040");
         if (i == TW_FRAMES_PER_CALL)
             return TW_AGAIN;
         rc = next_event(host, &frame, &event, &why);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every cell of the table of the client's session, caused the way a host does. */
+#include "base/req.h"
 #include "tests/frame/clients.h"
 
 #include <string.h>
@@ -206,6 +207,8 @@ static void assert_acted(struct tw_client *client, const struct tw_client_cell *
 
 static void every_cell_of_the_table(void **state)
 {
+    REQ("TW-SESS-015");
+    REQ("TW-SESS-025");
     (void)state;
     for (enum tw_client_state s = 0; s < TW_CLIENT_STATE_MAX; s++) {
         for (enum tw_client_event e = 0; e < TW_CLIENT_EVENT_MAX; e++) {

@@ -50,6 +50,7 @@ static void disable(struct scene *s)
 
 static void a_packet_comes_out_with_the_stamp_of_its_producer(void **state)
 {
+    REQ("TW-SEC-003");
     struct scene s;
     struct rig_trace trace;
     Tw__TracePacket *packet;

@@ -239,6 +239,31 @@ static void abstract_names_work(void **state)
     end(&s);
 }
 
+/* What the other socket is for is not to be had here. */
+static void each_socket_offers_its_own_port(void **state)
+{
+    REQ("TW-NET-001");
+    struct scene s;
+    struct tw_client_event_out event;
+
+    (void)state;
+    begin(&s, 0);
+    for (int own = 0; own < 2; own++) {
+        const struct tw_port *consumers = own ? &tw_consumer_port : &tw_producer_port;
+        const struct tw_port *producers = own ? &tw_producer_port : &tw_consumer_port;
+        struct peer peers[2];
+
+        join(&peers[0], s.consumer, consumers);
+        join(&peers[1], s.producer, producers);
+        for (size_t i = 0; i < TW_ARRAY_LEN(peers); i++) {
+            assert_true(await(&s, &peers[i], &event));
+            assert_int_equal(event.kind, own ? TW_CLIENT_BOUND : TW_CLIENT_BIND_FAILED);
+            leave(&peers[i]);
+        }
+    }
+    end(&s);
+}
+
 static void who_connected_is_known_from_the_socket(void **state)
 {
     REQ("TW-NET-007");
@@ -498,6 +523,7 @@ int main(void)
         tw_unit_test(a_live_socket_is_left_alone),
         tw_unit_test(a_file_that_is_no_socket_is_left_alone),
         tw_unit_test(abstract_names_work),
+        tw_unit_test(each_socket_offers_its_own_port),
         tw_unit_test(who_connected_is_known_from_the_socket),
         tw_unit_test(what_a_producer_left_behind_is_worked_on),
         tw_unit_test(a_producer_that_left_is_forgotten),

@@ -319,7 +319,7 @@ NOT_IN_BYTES = {
 }
 # Rules that nothing can break, or that say what is accepted.
 NEVER_REFUSED = {"TW-FRAME-001", "TW-FRAME-004", "TW-ENC-003", "TW-ENC-004", "TW-ENC-006",
-                 "TW-ENC-007", "TW-ENC-010", "TW-ENC-014", "TW-ENC-016"}
+                 "TW-ENC-007", "TW-ENC-010", "TW-ENC-013", "TW-ENC-014", "TW-ENC-016"}
 
 
 def check_rules(vectors):

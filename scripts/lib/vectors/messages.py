@@ -184,13 +184,13 @@ def lists():
         b(1, b(18, packed(3, [-1, 5]))),
         {"trace_stats": {"writer_stats": [
             {"chunk_payload_histogram_sum": [Wide(-1), Wide(5)]}]}})
-    add(151, "TW-ENC-013", "The last packed number is cut short.", "FreeBuffersRequest",
+    add(151, "TW-ENC-011", "The last packed number is cut short.", "FreeBuffersRequest",
         b(1, b"\x01\x80"), Refused("truncated"))
-    add(152, "TW-ENC-013", "A packed number of eleven bytes.", "FreeBuffersRequest",
+    add(152, "TW-ENC-011", "A packed number of eleven bytes.", "FreeBuffersRequest",
         b(1, b"\x80" * 10 + b"\0"), Refused("bad_varint"))
-    add(153, "TW-ENC-013", "A packed number with a 65th bit.", "FreeBuffersRequest",
+    add(153, "TW-ENC-011", "A packed number with a 65th bit.", "FreeBuffersRequest",
         b(1, b"\xff" * 9 + b"\x02"), Refused("bad_varint"))
-    add(154, "TW-ENC-013", "A packed number is cut short two messages deep.",
+    add(154, "TW-ENC-011", "A packed number is cut short two messages deep.",
         "GetTraceStatsResponse", b(1, b(18, b(3, b"\xff"))), Refused("truncated"))
     add(155, "TW-ENC-013", "Strings are never packed: two bytes of text are one string.",
         "ActivateTriggersRequest", b(1, b"\x01a"), {"trigger_names": [b"\x01a"]})

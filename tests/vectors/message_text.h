@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any message of the schema as the text that a vector's value has (vectors.h). */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/bytes.h"
+
+void text_add_message(struct tw_buf *text, const ProtobufCMessage *message);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trace config in text format. What is accepted must decode, and within what it may cost. */
-#include <stdlib.h>
-
 #include "consumer/textformat.h"
+#include "fuzz/check.h"
 #include "trace_config.pb-c.h"
 #include "wire/pbc.h"
 
@@ -19,12 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ProtobufCMessage *msg;
     int r = tw_text_parse(&tw__trace_config__descriptor, text, &out, &error);
 
-    if (r == 0 && tw_pbc_unpack(&tw__trace_config__descriptor, &arena, tw_buf_bytes(&out), &msg))
-        abort();
-    if (r == TW_E_INVALID && (error.line == 0 || error.column == 0 || error.text[0] == '\0'))
-        abort();
-    if (r != 0 && out.n != 0)
-        abort();
+    if (r == 0)
+        CHECK(!tw_pbc_unpack(&tw__trace_config__descriptor, &arena, tw_buf_bytes(&out), &msg));
+    else
+        CHECK(out.n == 0);
+    if (r == TW_E_INVALID)
+        CHECK(error.line > 0 && error.column > 0 && error.text[0]);
     tw_arena_deinit(&arena);
     tw_buf_deinit(&out);
     return 0;

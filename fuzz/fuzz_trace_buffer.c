@@ -7,9 +7,9 @@
  *   script := u8 size and policy, operation*      operation := u8 what, u8 argument, operands
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/check.h"
 #include "service/trace_buffer_internal.h"
 #include "tests/service/sim_writer.h"
 
@@ -40,15 +40,13 @@ static void judge(struct script *s, const struct tw_packet_out *packet)
 {
     const char *wrong;
 
-    if (packet->size == 0 || packet->n_slices == 0)
-        abort();
+    CHECK(packet->size > 0 && packet->n_slices > 0);
     if (packet->seq.writer_id == HOSTILE)
         return;
     wrong = sim_judge(&s->writers[packet->seq.writer_id], packet);
-    if (wrong) {
+    if (wrong)
         fprintf(stderr, "writer %u: %s\n", packet->seq.writer_id, wrong);
-        abort();
-    }
+    CHECK(!wrong);
 }
 
 static void read_packets(struct script *s, bool last, size_t max)

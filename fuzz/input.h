@@ -14,15 +14,7 @@
 #include "base/fd.h"
 #include "base/macros.h"
 #include "frame/rx.h"
-
-/* assert() for targets: also in a build with NDEBUG. */
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond);              \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "fuzz/check.h"
 
 static inline uint8_t input_byte(struct tw_bytes *input)
 {

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/req.h"
+
 /* Behind the allocator of one call. */
 struct bounded {
     struct tw_arena *arena;
@@ -57,6 +59,7 @@ int tw_pbc_unpack_why(const ProtobufCMessageDescriptor *d, struct tw_arena *a, s
                 .message = d->name};
         return TW_E_LIMIT;
     }
+    REQ("TW-ENC-016"); /* proto/ declares no field as required, so unpack misses none */
     msg = unpack_within(d, a, cost, in);
     if (!msg) /* protobuf-c accepts what the scan accepts: it was the memory */
         return -ENOMEM;

@@ -5,7 +5,7 @@
 
 #include "base/req.h"
 #include "frame/codec_fields.h"
-#include "wire/reader.h"
+#include "wire/field.h"
 
 static const enum tw_frame_reason reason_of_wire_fault[TW_WIRE_FAULT_MAX] = {
     TW_FRAME_FINE,    TW_FRAME_TRUNCATED, TW_FRAME_BAD_VARINT,    TW_FRAME_LONG_TAG,
@@ -31,172 +31,146 @@ int tw_frame_split(struct tw_bytes input, struct tw_bytes *ret_payload)
     return 0;
 }
 
-/* A message on its way through: where it is read, what it may hold, and the field read last. */
-struct walk {
-    struct tw_reader r;
+/* A message on its way through: where it ends, what it may hold, and where that goes. */
+struct level {
+    const uint8_t *end;
     const struct field_rule *rules;
-    const uint8_t *at; /* where that field begins */
-    struct tw_field field;
-    enum field_value value;
-    enum tw_frame_reason reason; /* what is wrong with it */
+    void *values;
 };
 
-static void walk_begin(struct walk *w, struct tw_bytes message, uint32_t index)
+static struct level level_of(struct tw_bytes message, uint32_t index, void *values)
 {
-    w->r = tw_reader_of(message);
-    w->rules = field_rules[index];
-    w->reason = TW_FRAME_FINE;
+    struct level level = {tw_reader_of(message).end, field_rules[index], values};
+
+    return level;
 }
 
-static enum tw_frame_reason check_field(const struct tw_field *field, enum field_value value)
+/* What a field of that number holds. */
+static enum field_value value_of(const struct level *at, uint32_t number)
 {
+    REQ("TW-ENC-006");
+    return number > FIELD_NUMBER_MAX ? VALUE_UNKNOWN : (enum field_value)at->rules[number].value;
+}
+
+static enum tw_frame_reason check(const struct level *at, const struct tw_field *field,
+                                  enum field_value value)
+{
+    if (value == VALUE_UNKNOWN)
+        return TW_FRAME_FINE;
     REQ("TW-ENC-002");
     if (field->type != (value <= VALUE_BOOL ? TW_WIRE_VARINT : TW_WIRE_LEN))
         return TW_FRAME_WRONG_TYPE;
+    if (value <= VALUE_BYTES)
+        return TW_FRAME_FINE;
     REQ("TW-ENC-008");
     if (value == VALUE_STRING && bytes_have_nul(field->bytes))
         return TW_FRAME_NUL;
+    REQ("TW-ENC-005");
+    if (value == VALUE_MEMBER && ((const struct tw_frame *)at->values)->kind != TW_FRAME_NONE)
+        return TW_FRAME_TWO_MEMBERS;
     return TW_FRAME_FINE;
 }
 
-static enum field_value value_of(const struct walk *w)
+/* What is there twice is overwritten: the last one counts. A signed number is the unsigned one that
+ * has the same bits. */
+static void store(const struct level *at, const struct tw_field *field, enum field_value value)
 {
-    if (w->field.number > FIELD_NUMBER_MAX)
-        return VALUE_UNKNOWN;
-    return (enum field_value)w->rules[w->field.number].value;
-}
-
-/* On to the next field that is known. False at the end, and when a rule is broken. */
-static bool walk_next(struct walk *w)
-{
-    REQ("TW-ENC-006");
-    do {
-        int rc;
-
-        w->at = w->r.p;
-        rc = tw_read_field(&w->r, &w->field);
-        if (rc == TW_MORE)
-            return false;
-        if (rc) {
-            w->reason = reason_of_wire_fault[tw_read_fault(&w->r, &w->field.number)];
-            return false;
-        }
-        w->value = value_of(w);
-    } while (w->value == VALUE_UNKNOWN);
-    w->reason = check_field(&w->field, w->value);
-    return w->reason == TW_FRAME_FINE;
-}
-
-/* Whether the message inside the field of w was fine; if not, its fault is that of w. */
-static bool walk_inside(struct walk *w, const struct walk *inner)
-{
-    if (inner->reason == TW_FRAME_FINE)
-        return true;
-    w->at = inner->at;
-    w->field.number = inner->field.number;
-    w->reason = inner->reason;
-    return false;
-}
-
-/* A scalar that is there twice is overwritten: the last one counts. */
-static void store(const struct walk *w, void *message)
-{
-    void *at = (uint8_t *)message + w->rules[w->field.number].at;
+    void *to = (uint8_t *)at->values + at->rules[field->number].at;
 
     REQ("TW-ENC-004");
     REQ("TW-ENC-014");
-    switch (w->value) {
-    case VALUE_U64:
-        *(uint64_t *)at = w->field.value;
-        break;
-    case VALUE_U32:
-        *(uint32_t *)at = (uint32_t)w->field.value;
-        break;
-    case VALUE_I32:
-        *(int32_t *)at = (int32_t)(uint32_t)w->field.value;
-        break;
-    case VALUE_BOOL:
-        *(bool *)at = w->field.value != 0;
-        break;
-    case VALUE_BYTES:
-    case VALUE_STRING:
-    case VALUE_REPLY:
-        *(struct tw_bytes *)at = w->field.bytes;
-        break;
-    case VALUE_UNKNOWN:
-    case VALUE_METHOD:
-    case VALUE_MEMBER:
-    case VALUE_PADDING:
-        break;
+    if (value == VALUE_U32 || value == VALUE_I32)
+        *(uint32_t *)to = (uint32_t)field->value;
+    else if (value == VALUE_BOOL)
+        *(bool *)to = field->value != 0;
+    else if (value == VALUE_U64)
+        *(uint64_t *)to = field->value;
+    else
+        *(struct tw_bytes *)to = field->bytes;
+    if (value == VALUE_REPLY)
+        ((struct tw_frame *)at->values)->invoke_reply.has_reply = true;
+}
+
+/* The message in field, which is a method or a member of frame. */
+static struct level enter(struct tw_frame *frame, struct tw_method_info *method,
+                          const struct tw_field *field, enum field_value value)
+{
+    if (value == VALUE_METHOD) {
+        frame->bind_reply.n_methods++;
+        return level_of(field->bytes, MESSAGE_METHOD, method);
     }
-}
-
-static bool decode_method(struct walk *outer, struct tw_method_info *method)
-{
-    struct walk w;
-
-    memset(method, 0, sizeof(*method));
-    walk_begin(&w, outer->field.bytes, MESSAGE_METHOD);
-    while (walk_next(&w))
-        store(&w, method);
-    return walk_inside(outer, &w);
-}
-
-static bool decode_member(struct walk *outer, struct tw_frame *frame)
-{
-    struct tw_method_info method;
-    struct walk w;
-
+    frame->kind = (enum tw_frame_kind)field->number;
     if (frame->kind == TW_FRAME_BIND_REPLY)
-        frame->bind_reply.methods = outer->field.bytes;
-    walk_begin(&w, outer->field.bytes, (uint32_t)frame->kind);
-    while (walk_next(&w)) {
-        if (w.value == VALUE_METHOD && !decode_method(&w, &method))
-            break;
-        if (w.value == VALUE_METHOD)
-            frame->bind_reply.n_methods++;
-        if (w.value == VALUE_REPLY)
-            frame->invoke_reply.has_reply = true;
-        store(&w, frame);
-    }
-    return walk_inside(outer, &w);
+        frame->bind_reply.methods = field->bytes;
+    return level_of(field->bytes, field->number, frame);
 }
 
-static bool take_member(struct walk *w, struct tw_frame *frame)
+static int fail(struct tw_frame_fault *fault, enum tw_frame_reason reason, uint32_t field,
+                ptrdiff_t offset)
 {
-    REQ("TW-ENC-005");
-    if (frame->kind != TW_FRAME_NONE) {
-        w->reason = TW_FRAME_TWO_MEMBERS;
-        return false;
+    if (fault) {
+        fault->reason = reason;
+        fault->field = field;
+        fault->offset = (uint32_t)offset;
     }
-    frame->kind = (enum tw_frame_kind)w->field.number;
-    return decode_member(w, frame);
+    return TW_E_PROTOCOL;
+}
+
+/*
+ * Reads a message, and what is inside of it, into values. There is no recursion, and p only ever
+ * moves on: to enter a message inside is to go on at its first byte, and where it ends the one
+ * around it goes on. That is a method in a member in a frame at most, so two levels wait.
+ */
+static int decode(struct tw_bytes message, uint32_t index, void *values,
+                  struct tw_frame_fault *fault)
+{
+    struct level at = level_of(message, index, values), outer[2];
+    struct tw_method_info method; /* checked here, kept by tw_frame_next_method() */
+    const uint8_t *p = message.p;
+    size_t depth = 0;
+
+    while (p != at.end || depth > 0) {
+        struct tw_reader r = {p, at.end};
+        enum tw_wire_fault wire_fault;
+        enum tw_frame_reason reason;
+        enum field_value value;
+        struct tw_field field;
+
+        if (p == at.end) {
+            at = outer[--depth];
+            continue;
+        }
+        wire_fault = tw_field_at(&r, &field);
+        if (wire_fault)
+            return fail(fault, reason_of_wire_fault[wire_fault], field.number, p - message.p);
+        value = value_of(&at, field.number);
+        reason = check(&at, &field, value);
+        if (reason)
+            return fail(fault, reason, field.number, p - message.p);
+        p = r.p;
+        if (value >= VALUE_METHOD) {
+            outer[depth++] = at;
+            p = field.bytes.p;
+            at = enter((struct tw_frame *)at.values, &method, &field, value);
+        } else if (value != VALUE_UNKNOWN && value != VALUE_PADDING) {
+            store(&at, &field, value);
+        }
+    }
+    return 0;
 }
 
 int tw_frame_decode(struct tw_bytes payload, struct tw_frame *ret_frame,
                     struct tw_frame_fault *ret_fault)
 {
     struct tw_frame frame;
-    struct walk w;
+    int rc;
 
     REQ("TW-ENC-007");
     memset(&frame, 0, sizeof(frame));
-    walk_begin(&w, payload, MESSAGE_FRAME);
-    while (walk_next(&w)) {
-        if (w.value == VALUE_MEMBER && !take_member(&w, &frame))
-            break;
-        store(&w, &frame);
-    }
-    if (w.reason == TW_FRAME_FINE) {
+    rc = decode(payload, MESSAGE_FRAME, &frame, ret_fault);
+    if (!rc)
         *ret_frame = frame;
-        return 0;
-    }
-    if (ret_fault) {
-        ret_fault->reason = w.reason;
-        ret_fault->field = w.field.number;
-        ret_fault->offset = (uint32_t)(w.at - payload.p);
-    }
-    return TW_E_PROTOCOL;
+    return rc;
 }
 
 int tw_frame_next(struct tw_bytes input, struct tw_frame *ret_frame, size_t *ret_n,
@@ -205,11 +179,8 @@ int tw_frame_next(struct tw_bytes input, struct tw_frame *ret_frame, size_t *ret
     struct tw_bytes payload;
     int rc = tw_frame_split(input, &payload);
 
-    if (rc == TW_E_PROTOCOL && ret_fault) {
-        ret_fault->reason = TW_FRAME_TOO_LARGE;
-        ret_fault->field = 0;
-        ret_fault->offset = 0;
-    }
+    if (rc == TW_E_PROTOCOL)
+        return fail(ret_fault, TW_FRAME_TOO_LARGE, 0, 0);
     if (!rc)
         rc = tw_frame_decode(payload, ret_frame, ret_fault);
     if (!rc)
@@ -219,19 +190,23 @@ int tw_frame_next(struct tw_bytes input, struct tw_frame *ret_frame, size_t *ret
 
 int tw_frame_next_method(struct tw_bytes *methods, struct tw_method_info *ret_method)
 {
-    struct tw_method_info method;
-    struct walk w;
+    struct tw_reader r = tw_reader_of(*methods);
 
-    walk_begin(&w, *methods, TW_FRAME_BIND_REPLY);
-    while (walk_next(&w)) {
-        if (w.value != VALUE_METHOD)
+    while (r.p != r.end) {
+        struct tw_method_info method;
+        struct tw_field field;
+
+        if (tw_field_at(&r, &field))
+            return TW_E_PROTOCOL;
+        if (field.number != FIELD_METHODS || field.type != TW_WIRE_LEN)
             continue;
-        if (!decode_method(&w, &method))
-            break;
-        methods->p = w.r.p;
-        methods->n = tw_reader_left(&w.r);
+        memset(&method, 0, sizeof(method));
+        if (decode(field.bytes, MESSAGE_METHOD, &method, NULL))
+            return TW_E_PROTOCOL;
+        methods->p = r.p;
+        methods->n = (size_t)(r.end - r.p);
         *ret_method = method;
         return 0;
     }
-    return w.reason == TW_FRAME_FINE ? TW_MORE : TW_E_PROTOCOL;
+    return TW_MORE;
 }

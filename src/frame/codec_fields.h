@@ -17,9 +17,9 @@ enum field_value {
     VALUE_BYTES,
     VALUE_STRING,
     VALUE_REPLY,   /* bytes, whose absence counts */
+    VALUE_PADDING, /* data_for_testing: never kept, never sent */
     VALUE_METHOD,  /* a MethodInfo, any number of them */
     VALUE_MEMBER,  /* a member of the oneof */
-    VALUE_PADDING, /* data_for_testing: never kept, never sent */
 };
 
 struct field_rule {
@@ -32,7 +32,8 @@ enum {
     MESSAGE_METHOD = TW_FRAME_KIND_MAX,
     MESSAGE_MAX,
     FIELD_NUMBER_MAX = 8, /* of any field the table knows */
-    FIELD_REQUEST_ID = 2,
+    FIELD_REQUEST_ID = 2, /* of IPCFrame */
+    FIELD_METHODS = 3,    /* of BindServiceReply */
 };
 
 /* clang-format off */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libprotobuf, as C sees it. Messages go by their name in the schema, "tw.IPCFrame". */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum oracle_verdict {
+    ORACLE_SAME,
+    ORACLE_DIFFERENT,
+    ORACLE_ENUM, /* different, but a number that its enum does not know was set aside */
+};
+
+bool oracle_accepts(const char *message, const uint8_t *p, size_t n);
+/* Whether two encodings, both accepted, have the same meaning. */
+enum oracle_verdict oracle_compare(const char *message, const uint8_t *a, size_t n_a,
+                                   const uint8_t *b, size_t n_b);
+
+#ifdef __cplusplus
+}
+#endif

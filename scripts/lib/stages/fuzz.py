@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fuzzing for a fixed time."""
+"""Fuzzing for a fixed time, however many targets there are."""
 
 import re
 import time
 
-from test_lib import build, parallel, report, run, stage, without_aslr
+from test_lib import JOBS, build, parallel, report, run, stage, without_aslr
 
-FUZZ_SECONDS = 30
-LONG_FUZZ_TOTAL = 300
+PRESETS = {"libfuzzer": "fuzz", "afl": "afl"}
+SECONDS = 140  # of the clock, for all targets with both engines, canaries and start-up not counted
+LONG_SECONDS = 600
+LEAST_SECONDS = 3  # of one target
 
 
 def fuzz_one(job):
@@ -23,25 +25,46 @@ def fuzz_one(job):
     report.check(name, status == 0, output, time.monotonic() - start)
 
 
+def canaries(engine):
+    start = time.monotonic()
+    status, output = run(
+        [*without_aslr(), "scripts/fuzz", "--no-build", "--engine", engine, "--canaries"], 600)
+    caught = len(re.findall(r"^canary .* caught$", output, re.M))
+    report.check(f"fuzz canaries, {engine}: {caught} caught", status == 0 and caught, output,
+                 time.monotonic() - start)
+
+
 def fuzz_targets():
     return run(["scripts/fuzz", "--list"])[1].split()
 
 
-def fuzz_all(seconds_each):
-    presets = {"libfuzzer": "fuzz", "afl": "afl"}
-    engines = [e for e, preset in presets.items() if build(preset, target="fuzzers")]
+def fuzz_all(seconds):
+    engines = [e for e, preset in PRESETS.items() if build(preset, target="fuzzers")]
     targets = fuzz_targets()
     if not targets:
         report.check("fuzz: find the targets", False, "fuzz/ holds no fuzz_*.c")
-    parallel(fuzz_one, [(e, t, seconds_each) for e in engines for t in targets])
+        return
+    parallel(canaries, engines)
+    each = max(LEAST_SECONDS, seconds * JOBS // (len(targets) * len(PRESETS)))
+    parallel(fuzz_one, [(e, t, each) for t in targets for e in engines])
 
 
-@stage(40, "fuzz", f"fuzz targets, {FUZZ_SECONDS} s an engine")
+@stage(40, "fuzz", f"every target with both engines, {SECONDS} s in all")
 def stage_fuzz():
-    fuzz_all(FUZZ_SECONDS)
+    fuzz_all(SECONDS)
 
 
-@stage(60, "long-fuzz", "fuzz targets, longer", long=True)
+@stage(60, "long-fuzz", f"every target with both engines, {LONG_SECONDS} s in all", long=True)
 def stage_long_fuzz():
-    targets = len(fuzz_targets()) or 1
-    fuzz_all(max(FUZZ_SECONDS, LONG_FUZZ_TOTAL // targets))
+    fuzz_all(LONG_SECONDS)
+
+
+@stage(41, "coverage", "what the corpus alone reaches")
+def stage_coverage():
+    if not build("coverage", target="fuzzers"):
+        return
+    start = time.monotonic()
+    status, output = run(["scripts/coverage", "--list"], 600)
+    shown = re.findall(r"^(lines|branches|legal cells|illegal cells) .*? (\S+ %)", output, re.M)
+    report.check(f"coverage: {', '.join(' '.join(s) for s in shown)}", status == 0 and shown, output,
+                 time.monotonic() - start)

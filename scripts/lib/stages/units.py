@@ -16,7 +16,7 @@ VALGRIND = [
 @stage(20, "dev", "every test under ASan and UBSan")
 def stage_dev():
     if build("dev"):
-        ctest("dev", "-LE", "interop", prefix=without_aslr())
+        ctest("dev", "-LE", "interop|exhaustive", prefix=without_aslr())
 
 
 def valgrind_one(test):
@@ -37,7 +37,7 @@ def stage_valgrind():
     units = [
         t
         for t in listed_tests("release")
-        if not {"interop", "script"} & set(properties(t).get("LABELS", [])) and t.get("command")
+        if not {"interop", "script", "exhaustive"} & set(properties(t).get("LABELS", [])) and t.get("command")
     ]
     if not units:
         report.check("valgrind: find the unit tests", False, "ctest lists none")
@@ -48,3 +48,32 @@ def stage_valgrind():
 def stage_tsan():
     if build("tsan"):
         ctest("tsan", "-L", "threads", prefix=without_aslr(), suffix=" (tsan)")
+
+
+@stage(23, "msan", "every test under MSan, dependencies too")
+def stage_msan():
+    if build("msan"):
+        ctest("msan", "-LE", "interop|exhaustive", prefix=without_aslr(), suffix=" (msan)")
+
+
+@stage(24, "m32", "every test on 32 bits; the corpus under ASan and UBSan there too")
+def stage_m32():
+    if build("m32"):
+        ctest("m32", "-LE", "interop|exhaustive|release", suffix=" (32-bit)")
+    if build("m32-asan", target="fuzzers"):
+        ctest("m32-asan", "-L", "corpus", prefix=without_aslr(), suffix=" (32-bit, ASan)")
+
+
+@stage(63, "long-m32", "every test on 32 bits under ASan and UBSan", long=True)
+def stage_long_m32():
+    if build("m32-asan"):
+        ctest("m32-asan", "-LE", "interop|exhaustive", prefix=without_aslr(),
+              suffix=" (32-bit, ASan)")
+
+
+@stage(64, "exhaustive", "the bounded-exhaustive tests, whole, under ASan with UBSan and MSan",
+       long=True)
+def stage_exhaustive():
+    for preset, suffix in ("dev", ""), ("msan", " (msan)"):
+        if build(preset):
+            ctest(preset, "-L", "exhaustive", prefix=without_aslr(), suffix=suffix)

@@ -2,47 +2,15 @@
 #include "consumer/reassembly.h"
 
 #include "base/req.h"
-#include "wire/reader.h"
-
-/* Field numbers of ReadBuffersResponse and its Slice (spec/proto/consumer_port.proto). */
-enum { RESPONSE_SLICES = 2, SLICE_DATA = 1, SLICE_LAST = 2 };
+#include "wire/views.h"
 
 /* An emptied buffer that grew past this is given back: one huge packet is no reason to keep it. */
 enum { PARTIAL_KEEP = 1024 * 1024 };
-
-struct slice {
-    struct tw_bytes data;
-    bool last;
-};
 
 void tw_reassembly_deinit(struct tw_reassembly *ra)
 {
     if (ra)
         tw_buf_deinit(&ra->partial);
-}
-
-static int parse_slice(struct tw_bytes bytes, struct slice *ret_slice)
-{
-    struct tw_reader r = tw_reader_of(bytes);
-    struct slice slice = {0};
-    struct tw_field field;
-    int rc;
-
-    while (!(rc = tw_read_field(&r, &field))) {
-        if (field.number == SLICE_DATA) {
-            if (field.type != TW_WIRE_LEN)
-                return TW_E_PROTOCOL;
-            slice.data = field.bytes;
-        } else if (field.number == SLICE_LAST) {
-            if (field.type != TW_WIRE_VARINT)
-                return TW_E_PROTOCOL;
-            slice.last = field.value != 0;
-        }
-    }
-    if (rc != TW_MORE)
-        return TW_E_PROTOCOL;
-    *ret_slice = slice;
-    return 0;
 }
 
 static void reset(struct tw_reassembly *ra)
@@ -53,7 +21,7 @@ static void reset(struct tw_reassembly *ra)
         tw_buf_deinit(&ra->partial);
 }
 
-static int take_slice(struct tw_reassembly *ra, const struct slice *slice,
+static int take_slice(struct tw_reassembly *ra, const struct tw_slice_view *slice,
                       int (*fn)(void *user, struct tw_bytes packet), void *user)
 {
     REQ("TW-LIM-006");
@@ -75,21 +43,13 @@ static int take_slice(struct tw_reassembly *ra, const struct slice *slice,
 int tw_reassembly_feed(struct tw_reassembly *ra, struct tw_bytes response,
                        int (*fn)(void *user, struct tw_bytes packet), void *user)
 {
-    struct tw_reader r = tw_reader_of(response);
-    struct tw_field field;
-    struct slice slice;
-    int rc;
+    struct tw_reader at = tw_reader_of(response);
+    struct tw_slice_view slice;
+    int rc = tw_view_slices(response, NULL);
 
-    while (!(rc = tw_read_field(&r, &field))) {
-        if (field.number != RESPONSE_SLICES)
-            continue;
-        if (field.type != TW_WIRE_LEN || parse_slice(field.bytes, &slice))
-            return TW_E_PROTOCOL;
+    while (!rc && tw_view_slice(&at, &slice))
         rc = take_slice(ra, &slice, fn, user);
-        if (rc)
-            return rc;
-    }
-    return rc == TW_MORE ? 0 : TW_E_PROTOCOL;
+    return rc;
 }
 
 int tw_reassembly_end(struct tw_reassembly *ra)

@@ -19,8 +19,9 @@ void tw_reassembly_deinit(struct tw_reassembly *ra);
 
 /*
  * Takes one encoded ReadBuffersResponse and calls fn for each packet that it completes; the packet
- * is valid during the call. When fn returns anything but 0 that is returned at once. TW_E_PROTOCOL
- * when the message is malformed, TW_E_LIMIT for a packet over the maximum, -ENOMEM.
+ * is valid during the call. When fn returns anything but 0 that is returned at once. What tw_scan()
+ * says of a message that is malformed, before anything of it is taken; TW_E_LIMIT for a packet over
+ * the maximum, -ENOMEM.
  */
 TW_MUST_USE int tw_reassembly_feed(struct tw_reassembly *ra, struct tw_bytes response,
                                    int (*fn)(void *user, struct tw_bytes packet), void *user);

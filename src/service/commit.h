@@ -4,8 +4,8 @@
 
 #include "service/core.h"
 
-/* The whole request, decoded field by field in place: false when it is malformed; what was read of
- * it until then has been done. */
+/* The whole request, where it lies. False when it is malformed: nothing was done then; or when it
+ * has patches that cannot be, and then all but these was done and no flush is acknowledged. */
 bool tw_commit(struct tw_producer *producer, struct tw_bytes request);
 
 /*

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/macros.h"
 #include "base/req.h"
+#include "wire/field.h"
 #include "wire/reader.h"
 
 /* What protobuf-c (libprotobuf-c 1.4.1) keeps while it reads, in bytes and counts. */
@@ -52,8 +53,9 @@ static const char *const wire_faults[TW_WIRE_FAULT_MAX] = {
 struct level {
     struct tw_reader r;
     const ProtobufCMessageDescriptor *desc;
-    uint64_t seen;          /* a bit for each field and oneof that has been there */
-    uint32_t members, room; /* fields so far, and how many protobuf-c has notes for */
+    uint32_t first, dense; /* fields with the numbers from first on stand in order, so many */
+    uint32_t slab, room;   /* notes in protobuf-c's last slab, and how many are left of them */
+    uint64_t seen;         /* a bit for each field and oneof that has been there */
 };
 
 struct scan {
@@ -76,7 +78,7 @@ static int too_much(struct scan *s, const char *why)
     return TW_E_LIMIT;
 }
 
-static int enter(struct scan *s, const ProtobufCMessageDescriptor *d, struct tw_bytes in)
+static inline int enter(struct scan *s, const ProtobufCMessageDescriptor *d, struct tw_bytes in)
 {
     REQ("TW-LIM-050");
     if (s->depth == TW_SCAN_DEPTH_MAX)
@@ -87,15 +89,17 @@ static int enter(struct scan *s, const ProtobufCMessageDescriptor *d, struct tw_
     s->levels[s->depth++] = (struct level){
         .r = tw_reader_of(in),
         .desc = d,
+        .first = d->n_fields ? d->fields[0].id : 0,
+        .dense = d->n_fields ? d->field_ranges[1].orig_index : 0,
+        .slab = FIRST_MEMBERS,
         .room = FIRST_MEMBERS,
     };
-    return 0;
+    return TW_MORE;
 }
 
-/* The field with this number, NULL when the schema has none. */
-static const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *d, uint32_t number)
+static const ProtobufCFieldDescriptor *search(const ProtobufCMessageDescriptor *d, uint32_t number)
 {
-    for (unsigned i = 0; i < d->n_field_ranges; i++) {
+    for (unsigned i = 1; i < d->n_field_ranges; i++) {
         const ProtobufCIntRange *range = &d->field_ranges[i];
         uint32_t at = number - (uint32_t)range->start_value; /* huge when it is below */
 
@@ -103,6 +107,14 @@ static const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *d,
             return &d->fields[range->orig_index + at];
     }
     return NULL;
+}
+
+/* The field with this number, NULL when the schema has none. Most are in the first range. */
+static inline const ProtobufCFieldDescriptor *find(const struct level *l, uint32_t number)
+{
+    if (number - l->first < l->dense)
+        return &l->desc->fields[number - l->first];
+    return search(l->desc, number);
 }
 
 /* Fields of a oneof share one bit, that of the first: they share where their number is kept. */
@@ -116,14 +128,12 @@ static uint64_t bit_of(const ProtobufCMessageDescriptor *d, const ProtobufCField
     return UINT64_C(1) << (first - d->fields);
 }
 
-static void charge_member(struct scan *s, struct level *l)
+/* One more field than there are notes for: the next slab. */
+static void grow(struct scan *s, struct level *l)
 {
-    if (l->members++ == l->room) {
-        uint32_t slab = l->room + FIRST_MEMBERS;
-
-        s->cost += (uint64_t)slab * MEMBER_SIZE;
-        l->room += slab;
-    }
+    l->slab *= 2;
+    l->room = l->slab;
+    s->cost += (uint64_t)l->slab * MEMBER_SIZE;
 }
 
 /* It is kept as it came, behind its tag, which has a byte at least. */
@@ -150,7 +160,8 @@ static int take_packed(struct scan *s, const struct shape *shape, struct tw_byte
     return 0;
 }
 
-static int take_content(struct scan *s, const ProtobufCFieldDescriptor *field, struct tw_bytes in)
+static inline int take_content(struct scan *s, const ProtobufCFieldDescriptor *field,
+                               struct tw_bytes in)
 {
     REQ("TW-ENC-008");
     switch (field->type) {
@@ -168,7 +179,7 @@ static int take_content(struct scan *s, const ProtobufCFieldDescriptor *field, s
 }
 
 /* Fields of which it matters that they have been there already. */
-static int take_again(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field)
+static inline int take_again(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field)
 {
     uint64_t bit = bit_of(l->desc, field);
     bool again = l->seen & bit;
@@ -182,15 +193,12 @@ static int take_again(struct scan *s, struct level *l, const ProtobufCFieldDescr
     return 0;
 }
 
-static int take(struct scan *s, struct level *l, const struct tw_field *f, size_t size)
+static int take_special(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field,
+                        const struct tw_field *f)
 {
-    const ProtobufCFieldDescriptor *field = find(l->desc, f->number);
-    const struct shape *shape;
+    const struct shape *shape = &shapes[field->type];
 
-    charge_member(s, l);
-    if (!field)
-        return take_unknown(s, size);
-    shape = &shapes[field->type];
+    REQ("TW-ENC-011");
     if (field->label == PROTOBUF_C_LABEL_REPEATED || field->type == PROTOBUF_C_TYPE_MESSAGE ||
         field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
         int rc = take_again(s, l, field);
@@ -198,7 +206,6 @@ static int take(struct scan *s, struct level *l, const struct tw_field *f, size_
         if (rc)
             return rc;
     }
-    REQ("TW-ENC-011");
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         if (f->type == TW_WIRE_LEN && shape->wire != TW_WIRE_LEN)
             return take_packed(s, shape, f->bytes);
@@ -209,39 +216,84 @@ static int take(struct scan *s, struct level *l, const struct tw_field *f, size_
     return f->type == TW_WIRE_LEN ? take_content(s, field, f->bytes) : 0;
 }
 
-/* The next field of the innermost message, or the end of that. */
-static int step(struct scan *s, struct tw_field *f)
+/* Returns TW_MORE when the field is a message, which is to be looked at first. */
+static inline int take(struct scan *s, struct level *l, const struct tw_field *f, size_t size)
 {
-    struct level *l = &s->levels[s->depth - 1];
-    int rc;
+    const ProtobufCFieldDescriptor *field = find(l, f->number);
 
-    s->at = l->r.p;
-    rc = tw_read_field(&l->r, f);
-    if (!rc)
-        return take(s, l, f, (size_t)(l->r.p - s->at));
+    if (l->room == 0)
+        grow(s, l);
+    l->room--;
+    if (!field)
+        return take_unknown(s, size);
+    if (f->type == shapes[field->type].wire && f->type != TW_WIRE_LEN &&
+        field->label != PROTOBUF_C_LABEL_REPEATED && !field->flags)
+        return 0; /* a plain number, as most are */
+    return take_special(s, l, field, f);
+}
+
+/* Field after field. A message inside another one is looked at before the rest of that. */
+static int walk(struct scan *s)
+{
+    struct level *l = s->levels;
+    struct tw_reader r = l->r;
+    int rc = 0;
+
     REQ("TW-ENC-001");
-    if (rc != TW_MORE)
-        return broken(s, wire_faults[tw_read_fault(&l->r, &f->number)]);
-    s->depth--;
-    return 0;
+    for (;;) {
+        struct tw_field f = {0};
+        enum tw_wire_fault fault;
+
+        if (r.p == r.end) {
+            if (--s->depth == 0)
+                return 0;
+            r = (--l)->r;
+            continue;
+        }
+        s->at = r.p;
+        fault = tw_field_at(&r, &f);
+        if (fault)
+            return broken(s, wire_faults[fault]);
+        rc = take(s, l, &f, (size_t)(r.p - s->at));
+        if (rc == TW_MORE) {
+            l->r.p = r.p;
+            r = (++l)->r;
+        } else if (rc) {
+            return rc;
+        }
+    }
+}
+
+static struct tw_scan_fault fault_of(const struct scan *s, const ProtobufCMessageDescriptor *d,
+                                     struct tw_bytes in)
+{
+    struct tw_scan_fault fault = {.why = s->why, .message = d->name};
+
+    if (s->depth && s->at) { /* some field is at fault, not the whole message */
+        struct tw_reader r = {s->at, s->levels[s->depth - 1].r.end};
+
+        TW_IGNORE(tw_read_fault(&r, &fault.field)); /* the number is what is wanted */
+        fault.message = s->levels[s->depth - 1].desc->name;
+        fault.offset = (size_t)(s->at - in.p);
+    }
+    return fault;
 }
 
 int tw_scan(const ProtobufCMessageDescriptor *d, struct tw_bytes in, size_t *ret_cost,
             struct tw_scan_fault *ret_fault)
 {
-    struct tw_field f = {0};
     struct scan s;
-    int rc;
+    int rc = TW_MORE;
 
     s.cost = s.depth = 0; /* the levels are made as they are entered */
-    s.at = in.p;
+    s.at = NULL;
     REQ("TW-LIM-051");
     if (in.n > TW_SCAN_MESSAGE_MAX)
         rc = too_much(&s, "TW-LIM-051: the message is too long");
     else
         rc = enter(&s, d, in);
-    while (!rc && s.depth)
-        rc = step(&s, &f);
+    if (rc == TW_MORE)
+        rc = walk(&s);
     REQ("TW-ENC-015");
     REQ("TW-LIM-052");
     if (!rc && s.cost > TW_SCAN_COST_MAX(in.n))
@@ -249,11 +301,6 @@ int tw_scan(const ProtobufCMessageDescriptor *d, struct tw_bytes in, size_t *ret
     if (!rc)
         *ret_cost = (size_t)s.cost;
     else if (rc > 0 && ret_fault)
-        *ret_fault = (struct tw_scan_fault){
-            .why = s.why,
-            .message = s.depth ? s.levels[s.depth - 1].desc->name : d->name,
-            .field = f.number,
-            .offset = in.n ? (size_t)(s.at - in.p) : 0,
-        };
+        *ret_fault = fault_of(&s, d, in);
     return rc;
 }

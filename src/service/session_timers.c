@@ -69,7 +69,7 @@ static void on_flush_period(struct tw_timer *timer)
     tw_service_arm(session->service, timer, flush_period(session));
 }
 
-static void clear_of_producer(struct tw_session *session, struct tw_producer *producer,
+static void clear_of_producer(const struct tw_session *session, struct tw_producer *producer,
                               uint64_t *ids)
 {
     struct tw_instance *instance;

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "tests/vectors/vectors.h"
+#include "tool/port_messages.h"
 
 /* The value at p of a scalar, string or bytes field. */
 static void add_value(struct tw_buf *text, ProtobufCType type, const void *p)
@@ -151,4 +153,21 @@ void text_add_message(struct tw_buf *text, const ProtobufCMessage *message)
             add_value(text, f->type, p + f->offset);
     }
     text_add(text, "}");
+}
+
+const ProtobufCMessageDescriptor *message_named(const char *name)
+{
+    static const struct tw_port *const ports[] = {&tw_producer_port, &tw_consumer_port};
+
+    for (size_t i = 0; i < TW_ARRAY_LEN(ports); i++)
+        for (uint32_t method = 1; method <= ports[i]->n_methods; method++) {
+            const struct tw_port_messages *both = tw_port_messages(ports[i], method);
+
+            if (strcmp(both->request->name, name) == 0)
+                return both->request;
+            if (strcmp(both->reply->name, name) == 0)
+                return both->reply;
+        }
+    fail_msg("no message %s", name);
+    return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any message of the schema as the text that a vector's value has (vectors.h). */
+/* The messages that the methods of both ports carry, by name, and any message of the schema as the
+ * text that a vector's value has (vectors.h). */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -7,3 +8,6 @@
 #include "base/bytes.h"
 
 void text_add_message(struct tw_buf *text, const ProtobufCMessage *message);
+
+/* "tw.CommitDataRequest"; an unknown name fails the test. */
+const ProtobufCMessageDescriptor *message_named(const char *name);

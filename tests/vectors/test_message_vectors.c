@@ -7,27 +7,9 @@
 #include "base/req.h"
 #include "tests/vectors/message_text.h"
 #include "tests/vectors/vectors.h"
-#include "tool/port_messages.h"
 #include "wire/pbc.h"
 
 static struct vectors vectors;
-
-static const ProtobufCMessageDescriptor *find(const char *name)
-{
-    static const struct tw_port *const ports[] = {&tw_producer_port, &tw_consumer_port};
-
-    for (size_t i = 0; i < TW_ARRAY_LEN(ports); i++)
-        for (uint32_t method = 1; method <= ports[i]->n_methods; method++) {
-            const struct tw_port_messages *both = tw_port_messages(ports[i], method);
-
-            if (strcmp(both->request->name, name) == 0)
-                return both->request;
-            if (strcmp(both->reply->name, name) == 0)
-                return both->reply;
-        }
-    fail_msg("no message %s", name);
-    return NULL;
-}
 
 static void check_refused(const struct vector *v, int rc, const char *why)
 {
@@ -56,7 +38,7 @@ static void check_accepted(const struct vector *v, const ProtobufCMessage *messa
 
 static void check_message(const struct vector *v)
 {
-    const ProtobufCMessageDescriptor *d = find(v->message);
+    const ProtobufCMessageDescriptor *d = message_named(v->message);
     struct tw_arena arena = TW_ARENA_INIT(TW_SCAN_COST_MAX(v->n));
     struct tw_scan_fault fault = {.why = "nothing"};
     ProtobufCMessage *message;

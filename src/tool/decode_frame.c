@@ -13,8 +13,8 @@
 #include "wire/pbc.h"
 
 enum { INDENT = 2 };
-/* Bytes that decoding one message may cost: a frame is 128 KiB, a field at most some 50 bytes. */
-#define DECODED_MAX ((size_t)16 * 1024 * 1024)
+/* Bytes that decoding one message may cost. */
+#define DECODED_MAX TW_SCAN_COST_MAX(TW_FRAME_PAYLOAD_MAX)
 
 int tw_decoder_init(struct tw_decoder *decoder, FILE *out)
 {
@@ -127,6 +127,7 @@ static void learn_page_size(struct tw_decoder *d, const ProtobufCMessage *msg)
 static void print_body(struct tw_decoder *d, const ProtobufCMessageDescriptor *type,
                        struct tw_bytes body)
 {
+    struct tw_scan_fault fault = {0};
     ProtobufCMessage *msg;
     int rc;
 
@@ -136,10 +137,14 @@ static void print_body(struct tw_decoder *d, const ProtobufCMessageDescriptor *t
         fputc('\n', d->out);
         return;
     }
-    rc = tw_pbc_unpack(type, &d->arena, body, &msg);
+    rc = tw_pbc_unpack_why(type, &d->arena, body, &msg, &fault);
     if (rc) {
-        fprintf(d->out, "%*s(%zu bytes that are no %s: %s)\n", INDENT, "", body.n, type->name,
-                tw_err_str(rc));
+        fprintf(d->out, "%*s(%zu bytes that are no %s: %s", INDENT, "", body.n, type->name,
+                fault.why ? fault.why : tw_err_str(rc));
+        if (fault.field)
+            fprintf(d->out, ", field %" PRIu32 " of %s at byte %zu", fault.field, fault.message,
+                    fault.offset);
+        fputs(")\n", d->out);
     } else {
         learn_page_size(d, msg);
         tw_print_message(d->out, msg, INDENT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory that runs out where an input says so. A target that links faults.c has its own calls of
- * malloc() and its kind, mmap() and memfd_create() go through here (tw_fuzz(... FAULTS)).
+ * Memory that runs out where an input says so, and chance that is none. In a target that is made
+ * with FAULTS our calls of malloc() and its kind, mmap(), memfd_create() and getrandom() come here.
  */
 #pragma once
 

@@ -142,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run.methods = input_list(&input);
     CHECK(!tw_client_init(&run.client,
                           flags & FLAG_CONSUMER ? &tw_consumer_port : &tw_producer_port));
+    CHECK(!tw_rx_harden(&run.client.rx));
     CHECK(!tw_client_bind(&run.client));
     for (size_t i = 0; open && input.n; i++) {
         input_receive(&input, input_choice(pieces, i), &run.fds, &run.client.rx);

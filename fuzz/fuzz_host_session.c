@@ -184,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pieces = input_list(&input);
     run.answers = input_list(&input);
     CHECK(!tw_host_init(&run.host, flags & FLAG_CONSUMER ? &tw_consumer_port : &tw_producer_port));
+    CHECK(!tw_rx_harden(&run.host.rx));
     count_requests(&run, input);
     for (size_t i = 0; open && input.n; i++) {
         input_receive(&input, input_choice(pieces, i), &run.fds, &run.host.rx);

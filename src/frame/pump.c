@@ -55,10 +55,12 @@ int tw_pump_in(int sock, struct tw_rx *rx)
 
     tw_rx_space(rx, &p, &iov.iov_len);
     iov.iov_base = p;
+    REQ("TW-FD-005");
     n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)
         return outcome_of_errno();
     tw_rx_filled(rx, (size_t)n, fds, take_fds(&msg, fds));
+    REQ("TW-FD-003");
     if (msg.msg_flags & MSG_CTRUNC)
         return TW_E_PROTOCOL;
     return n == 0 ? TW_E_CLOSED : 0;

@@ -9,7 +9,19 @@
 int tw_rx_init(struct tw_rx *rx)
 {
     *rx = (struct tw_rx){.frame_fd = -1};
-    return tw_rxbuf_init(&rx->buf);
+    return tw_rxbuf_init(&rx->buf, false);
+}
+
+int tw_rx_harden(struct tw_rx *rx)
+{
+    struct tw_rxbuf buf;
+    int rc = tw_rxbuf_init(&buf, true);
+
+    if (rc)
+        return rc;
+    tw_rxbuf_deinit(&rx->buf);
+    rx->buf = buf;
+    return 0;
 }
 
 void tw_rx_deinit(struct tw_rx *rx)
@@ -52,6 +64,8 @@ void tw_rx_filled(struct tw_rx *rx, size_t n, const int *fds, size_t n_fds)
     for (size_t i = 0; i < n_fds; i++) {
         int fd = fds[i];
 
+        REQ("TW-FD-004");
+        REQ("TW-LIM-003");
         if (n == 0 || rx->n_fds == TW_RX_FDS_MAX)
             tw_fd_close(&fd);
         else
@@ -65,6 +79,8 @@ static void bind_fds(struct tw_rx *rx, uint64_t end)
     REQ("TW-FD-010");
     size_t n = 0;
 
+    REQ("TW-FD-001");
+    REQ("TW-FD-002");
     while (n < rx->n_fds && rx->fds[n].at < end) {
         if (rx->frame_fd < 0)
             rx->frame_fd = tw_fd_take(&rx->fds[n].fd);
@@ -101,7 +117,8 @@ int tw_rx_next(struct tw_rx *rx, struct tw_bytes *ret_payload)
     }
     rx->current = TW_FRAME_HEADER + payload.n;
     bind_fds(rx, rx->offset + rx->current);
-    *ret_payload = payload;
+    payload = tw_rxbuf_first(&rx->buf, rx->current);
+    *ret_payload = (struct tw_bytes){payload.p + TW_FRAME_HEADER, payload.n - TW_FRAME_HEADER};
     return 0;
 }
 

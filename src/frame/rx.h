@@ -34,6 +34,9 @@ struct tw_rx {
 };
 
 TW_MUST_USE int tw_rx_init(struct tw_rx *rx);
+/* From now on a read past the end of a frame is a fault (rxbuf.h), for a copy of each. Before
+ * anything was received. */
+TW_MUST_USE int tw_rx_harden(struct tw_rx *rx);
 void tw_rx_deinit(struct tw_rx *rx);
 
 /* Where to receive the next bytes, at least one, once tw_rx_next() has returned TW_MORE. */

@@ -6,26 +6,36 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* TW_FRAME_MAX is a multiple of every page size Linux uses up to 64 KiB, so the mapping has no
- * slack between the last byte and the guard. */
+#include "base/req.h"
+
+/* Guard, data, guard, and when hardened stage, guard. TW_FRAME_MAX is a multiple of every page size
+ * Linux uses up to 64 KiB, so there is no slack between a last byte and its guard. */
 static size_t map_size(const struct tw_rxbuf *buf)
 {
-    return TW_FRAME_MAX + 2 * buf->page;
+    return (TW_FRAME_MAX + buf->page) * (buf->stage ? 2 : 1) + buf->page;
 }
 
-int tw_rxbuf_init(struct tw_rxbuf *buf)
+static bool open_up(uint8_t *area)
+{
+    REQ("TW-LIM-041");
+    return !area || mprotect(area, TW_FRAME_MAX, PROT_READ | PROT_WRITE) == 0;
+}
+
+int tw_rxbuf_init(struct tw_rxbuf *buf, bool hardened)
 {
     struct tw_rxbuf b = {.page = (size_t)sysconf(_SC_PAGESIZE)};
-    void *map = mmap(NULL, map_size(&b), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t size = (TW_FRAME_MAX + b.page) * (hardened ? 2 : 1) + b.page;
 
-    if (map == MAP_FAILED)
+    b.map = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (b.map == MAP_FAILED)
         return -errno;
-    b.map = map;
     b.data = b.map + b.page;
-    if (mprotect(b.data, TW_FRAME_MAX, PROT_READ | PROT_WRITE) < 0) {
+    if (hardened)
+        b.stage = b.data + TW_FRAME_MAX + b.page;
+    if (!open_up(b.data) || !open_up(b.stage)) {
         int r = -errno;
 
-        munmap(map, map_size(&b));
+        munmap(b.map, size);
         return r;
     }
     *buf = b;
@@ -46,6 +56,7 @@ void tw_rxbuf_space(struct tw_rxbuf *buf, size_t want, uint8_t **ret_p, size_t *
 
     if (buf->start > 0 && (left == 0 || left < want)) {
         memmove(buf->data, buf->data + buf->start, buf->end - buf->start);
+        buf->moved += buf->end - buf->start;
         buf->end -= buf->start;
         buf->start = 0;
         left = TW_FRAME_MAX - buf->end;
@@ -66,12 +77,22 @@ struct tw_bytes tw_rxbuf_pending(const struct tw_rxbuf *buf)
     return (struct tw_bytes){.p = buf->data + buf->start, .n = buf->end - buf->start};
 }
 
+struct tw_bytes tw_rxbuf_first(struct tw_rxbuf *buf, size_t n)
+{
+    uint8_t *p = buf->data + buf->start;
+
+    if (buf->stage)
+        p = memcpy(buf->stage + TW_FRAME_MAX - n, p, n);
+    return (struct tw_bytes){.p = p, .n = n};
+}
+
 void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n)
 {
     buf->start += n;
     if (buf->start < buf->end)
         return;
     buf->start = buf->end = 0;
+    REQ("TW-LIM-042");
     if (buf->high > buf->page) /* only advice: when it fails the pages just stay */
         (void)madvise(buf->data + buf->page, TW_FRAME_MAX - buf->page, MADV_DONTNEED);
     buf->high = 0;

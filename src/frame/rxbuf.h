@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The receive buffer: 128 KiB in one mapping with an inaccessible page on both sides, so that a
- * read or write past either end is a fault at once. Pages a large frame has touched go back to the
- * system when the buffer is empty again. Not thread-safe.
+ * read or write past either end is a fault at once (TW-LIM-041). Pages a large frame has touched go
+ * back to the system when the buffer is empty again: an idle peer costs one (TW-LIM-042). Not
+ * thread-safe.
+ *
+ * A hardened buffer, for tests and fuzzing, hands out each frame in a second area of the same kind,
+ * where its last byte touches the guard: a read past the frame is a fault, too, not only one past
+ * the buffer. That costs a copy a frame.
  */
 #pragma once
 
 #include "tracewire/frame.h"
 
 struct tw_rxbuf {
-    uint8_t *map;  /* the first guard page; NULL when not initialised */
-    uint8_t *data; /* TW_FRAME_MAX bytes */
-    size_t page;   /* bytes of a page of this system */
+    uint8_t *map;   /* the first guard page; NULL when not initialised */
+    uint8_t *data;  /* TW_FRAME_MAX bytes */
+    uint8_t *stage; /* TW_FRAME_MAX bytes between guards, NULL if not hardened */
+    size_t page;    /* bytes of a page of this system */
     size_t start, end;
-    size_t high; /* end of the bytes written since pages were last given back */
+    size_t high;  /* end of the bytes written since pages were last given back */
+    size_t moved; /* bytes moved to make room, ever: none as long as frames come whole */
 };
 
-TW_MUST_USE int tw_rxbuf_init(struct tw_rxbuf *buf);
+TW_MUST_USE int tw_rxbuf_init(struct tw_rxbuf *buf, bool hardened);
 void tw_rxbuf_deinit(struct tw_rxbuf *buf);
 
 /* Where to receive; never empty as long as every whole frame is consumed first. want is how many
@@ -26,5 +33,7 @@ void tw_rxbuf_space(struct tw_rxbuf *buf, size_t want, uint8_t **ret_p, size_t *
 void tw_rxbuf_filled(struct tw_rxbuf *buf, size_t n);
 /* What has been received and not consumed. */
 struct tw_bytes tw_rxbuf_pending(const struct tw_rxbuf *buf);
+/* The first n bytes pending, as they are to be handed out; valid until they are consumed. */
+struct tw_bytes tw_rxbuf_first(struct tw_rxbuf *buf, size_t n);
 /* n is at most what is pending. Bytes handed out before are no longer valid. */
 void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n);

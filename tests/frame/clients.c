@@ -43,6 +43,7 @@ void client_open_bound_from(struct tw_client *client, uint32_t first)
         list[i] = (struct tw_method_info){.id = first + i, .name = tw_bytes_of_str(name)};
     }
     assert_int_equal(tw_client_init(client, &tw_producer_port), 0);
+    assert_int_equal(tw_rx_harden(&client->rx), 0);
     assert_int_equal(tw_client_bind(client), 0);
     client_feed_bind_reply(client, true, list, tw_producer_port.n_methods);
     assert_int_equal(tw_client_next(client, &event), 0);

@@ -18,6 +18,7 @@ static const char why_gone[] = "gone";
 static void host_open(struct tw_host *host)
 {
     assert_int_equal(tw_host_init(host, &tw_producer_port), 0);
+    assert_int_equal(tw_rx_harden(&host->rx), 0);
 }
 
 /* Puts one frame into the host as it came from the client. */

@@ -40,7 +40,8 @@ static void touching_outside_is_a_fault(void **state)
     struct tw_rxbuf buf;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    REQ("TW-LIM-041");
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     for (enum touch t = TOUCH_READ; t <= TOUCH_WRITE; t++) {
         assert_int_equal(signal_of_touching(buf.data - 1, t), SIGSEGV);
         assert_int_equal(signal_of_touching(buf.data, t), 0);
@@ -48,6 +49,42 @@ static void touching_outside_is_a_fault(void **state)
         assert_int_equal(signal_of_touching(buf.data + TW_FRAME_MAX, t), SIGSEGV);
     }
     tw_rxbuf_deinit(&buf);
+}
+
+/* A hardened buffer: the last byte of whatever is handed out touches the guard. */
+static void reading_past_a_frame_is_a_fault(void **state)
+{
+    static const uint8_t frames[] = {3, 0, 0, 0, 0x10, 1, 7, 0, 0, 0, 0, 2, 0, 0, 0, 0x10, 1};
+    static const size_t sizes[] = {3, 0, 2};
+    struct tw_bytes payload;
+    struct tw_rx rx;
+    uint8_t *p;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(tw_rx_init(&rx), 0);
+    assert_int_equal(tw_rx_harden(&rx), 0);
+    tw_rx_space(&rx, &p, &n);
+    assert_true(n >= sizeof(frames));
+    memcpy(p, frames, sizeof(frames));
+    tw_rx_filled(&rx, sizeof(frames), NULL, 0);
+    for (size_t i = 0; i < TW_ARRAY_LEN(sizes); i++) {
+        uint8_t *end;
+
+        assert_int_equal(tw_rx_next(&rx, &payload), 0);
+        assert_int_equal(payload.n, sizes[i]);
+        end = rx.buf.stage + TW_FRAME_MAX;
+        assert_ptr_equal(payload.p + payload.n, end);
+        if (payload.n)
+            assert_int_equal(payload.p[0], 0x10);
+        assert_int_equal(signal_of_touching(end - 1, TOUCH_READ), 0);
+        assert_int_equal(signal_of_touching(end, TOUCH_READ), SIGSEGV);
+        assert_int_equal(signal_of_touching(end, TOUCH_WRITE), SIGSEGV);
+    }
+    assert_int_equal(signal_of_touching(rx.buf.stage - 1, TOUCH_READ), SIGSEGV);
+    assert_int_equal(signal_of_touching(rx.buf.data + TW_FRAME_MAX, TOUCH_READ), SIGSEGV);
+    assert_int_equal(tw_rx_next(&rx, &payload), TW_MORE);
+    tw_rx_deinit(&rx);
 }
 
 static size_t resident_pages(const struct tw_rxbuf *buf)
@@ -77,7 +114,8 @@ static void memory_of_a_large_frame_goes_back(void **state)
     struct tw_rxbuf buf;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    REQ("TW-LIM-042");
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     assert_int_equal(resident_pages(&buf), 0);
     for (int round = 0; round < 3; round++) {
         fill(&buf, TW_FRAME_MAX);
@@ -97,7 +135,7 @@ static void memory_goes_back_when_a_small_frame_ends_it(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     fill(&buf, TW_FRAME_MAX);
     tw_rxbuf_consume(&buf, TW_FRAME_MAX - 10);
     tw_rxbuf_space(&buf, 100, &p, &n); /* moves the last ten bytes to the front */
@@ -112,7 +150,7 @@ static void small_frames_keep_their_page(void **state)
     struct tw_rxbuf buf;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     fill(&buf, 20);
     tw_rxbuf_consume(&buf, 20);
     assert_int_equal(resident_pages(&buf), 1);
@@ -127,7 +165,7 @@ static void pending_bytes_survive_a_move(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     tw_rxbuf_space(&buf, 0, &p, &n);
     assert_int_equal(n, TW_FRAME_MAX);
     for (size_t i = 0; i < n; i++)
@@ -151,7 +189,7 @@ static void nothing_moves_without_need(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     fill(&buf, 100);
     tw_rxbuf_consume(&buf, 60);
     before = tw_rxbuf_pending(&buf).p;
@@ -163,6 +201,37 @@ static void nothing_moves_without_need(void **state)
     tw_rxbuf_deinit(&buf);
 }
 
+/* Ordinary frames, as receive calls bring them: whole, several at once, or cut anywhere. */
+static void ordinary_frames_are_never_moved(void **state)
+{
+    static const size_t sizes[] = {61, 8, 300, 4096, 17, 32768, 6, 1500};
+    size_t got = 0, due = 0;
+    struct tw_rx rx;
+
+    (void)state;
+    assert_int_equal(tw_rx_init(&rx), 0);
+    for (size_t call = 0; call < 5000; call++) {
+        struct tw_bytes payload;
+        uint8_t *p;
+        size_t n, cut = call % 3, size = sizes[call % TW_ARRAY_LEN(sizes)];
+        uint8_t frame[TW_FRAME_HEADER + 32768] = {(uint8_t)size, (uint8_t)(size >> 8)};
+        size_t parts[] = {cut * (TW_FRAME_HEADER + size) / 3, TW_FRAME_HEADER + size};
+
+        for (size_t i = 0, at = 0; i < TW_ARRAY_LEN(parts); at = parts[i++]) {
+            tw_rx_space(&rx, &p, &n);
+            assert_true(n >= parts[i] - at);
+            memcpy(p, frame + at, parts[i] - at);
+            tw_rx_filled(&rx, parts[i] - at, NULL, 0);
+            while (!tw_rx_next(&rx, &payload))
+                got += TW_FRAME_HEADER + payload.n;
+        }
+        due += TW_FRAME_HEADER + size;
+    }
+    assert_int_equal(got, due);
+    assert_int_equal(rx.buf.moved, 0);
+    tw_rx_deinit(&rx);
+}
+
 static void deinit_takes_anything(void **state)
 {
     struct tw_rxbuf buf = {0};
@@ -170,7 +239,7 @@ static void deinit_takes_anything(void **state)
     (void)state;
     tw_rxbuf_deinit(NULL);
     tw_rxbuf_deinit(&buf);
-    assert_int_equal(tw_rxbuf_init(&buf), 0);
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
     tw_rxbuf_deinit(&buf);
     tw_rxbuf_deinit(&buf);
     assert_null(buf.map);
@@ -180,11 +249,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         tw_unit_test(touching_outside_is_a_fault),
+        tw_unit_test(reading_past_a_frame_is_a_fault),
         tw_unit_test(memory_of_a_large_frame_goes_back),
         tw_unit_test(memory_goes_back_when_a_small_frame_ends_it),
         tw_unit_test(small_frames_keep_their_page),
         tw_unit_test(pending_bytes_survive_a_move),
         tw_unit_test(nothing_moves_without_need),
+        tw_unit_test(ordinary_frames_are_never_moved),
         tw_unit_test(deinit_takes_anything),
     };
 

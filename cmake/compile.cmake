@@ -6,7 +6,7 @@ check_pie_supported(LANGUAGES C)
 add_library(tw_flags INTERFACE)
 target_compile_definitions(tw_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_compile_options(tw_flags INTERFACE
-  -Wall -Wextra -Werror
+  -Wall -Wextra $<$<BOOL:${TW_WERROR}>:-Werror>
   -Wconversion -Wsign-conversion -Wtype-limits # a length that changes its value is a bug
   -Wshadow -Wundef -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings
   -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
@@ -31,7 +31,7 @@ endif()
 if(TW_SANITIZE STREQUAL "memory") # where a byte came from that nobody wrote
   target_compile_options(tw_instrument INTERFACE -fsanitize-memory-track-origins)
 endif()
-if(TW_FUZZ AND CMAKE_C_COMPILER_ID MATCHES Clang AND NOT CMAKE_C_COMPILER MATCHES afl)
+if(TW_FUZZ AND TW_SANITIZE AND NOT CMAKE_C_COMPILER MATCHES afl) # else the caller's flags do it
   target_compile_options(tw_instrument INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(TW_COVERAGE)

@@ -89,11 +89,10 @@ static size_t encode(struct tw_frame frame, uint8_t **ret)
     *ret = malloc(size);
     CHECK(*ret);
     rc = tw_frame_encode(&frame, *ret, size, &n);
-    if (size > TW_FRAME_MAX) {
-        REQ("TW-FRAME-002");
-        CHECK(rc == TW_E_LIMIT);
-    } else {
-        CHECK(rc == 0 && n == size);
+    REQ("TW-FRAME-002");
+    CHECK(rc == (size > TW_FRAME_MAX ? TW_E_LIMIT : 0));
+    if (!rc) {
+        CHECK(n == size);
         CHECK(tw_frame_encode(&frame, *ret, size - 1, &n) == TW_E_LIMIT);
     }
     free(methods);

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds all fuzz targets for ClusterFuzzLite and OSS-Fuzz: they say how with $CC, $CXX, $CFLAGS and
+# $LIB_FUZZING_ENGINE, and take from $OUT the programs, TARGET_seed_corpus.zip and TARGET.dict.
+# Their machines have only the C library, so our dependencies are built along.
+set -eu
+
+cd "$SRC/tracewire"
+cmake -S . -B "$WORK/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
+    -DTW_FUZZ=ON -DTW_FUZZ_ENGINE="$LIB_FUZZING_ENGINE" -DTW_TESTS=OFF \
+    -DTW_WERROR=OFF -DTW_BUILD_DEPENDENCIES=ON -DTW_FUZZ_LIBPROTOBUF=OFF
+
+for target in $(scripts/fuzz --list); do
+    [ "$target" != diff_libprotobuf ] || continue # the library is not there to run it
+    ninja -C "$WORK/build" "fuzz_$target"
+    cp "$WORK/build/bin/fuzz_$target" "$OUT/"
+    (cd "corpus/$target" && python3 -m zipfile -c "$OUT/fuzz_${target}_seed_corpus.zip" ./*)
+    [ ! -e "fuzz/dict/$target.dict" ] || cp "fuzz/dict/$target.dict" "$OUT/fuzz_$target.dict"
+done

@@ -10,6 +10,10 @@
 
 #include "tracewire/common.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes of the size in front of every payload. TW-FRAME-001 */
 #define TW_FRAME_HEADER ((size_t)4)
 /* Bytes a payload may have: with its header a frame fills 128 KiB, the receive buffer that every
@@ -148,3 +152,7 @@ size_t tw_frame_size(const struct tw_frame *frame);
  */
 TW_MUST_USE int tw_frame_encode(const struct tw_frame *frame, uint8_t *p, size_t cap,
                                 size_t *ret_n);
+
+#ifdef __cplusplus
+}
+#endif

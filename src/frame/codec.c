@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tracewire/frame.h"
 
-#include <string.h>
-
 #include "base/req.h"
 #include "frame/codec_fields.h"
 #include "wire/field.h"
@@ -166,7 +164,7 @@ int tw_frame_decode(struct tw_bytes payload, struct tw_frame *ret_frame,
     int rc;
 
     REQ("TW-ENC-007");
-    memset(&frame, 0, sizeof(frame));
+    __builtin_memset(&frame, 0, sizeof(frame));
     rc = decode(payload, MESSAGE_FRAME, &frame, ret_fault);
     if (!rc)
         *ret_frame = frame;
@@ -200,7 +198,7 @@ int tw_frame_next_method(struct tw_bytes *methods, struct tw_method_info *ret_me
             return TW_E_PROTOCOL;
         if (field.number != FIELD_METHODS || field.type != TW_WIRE_LEN)
             continue;
-        memset(&method, 0, sizeof(method));
+        __builtin_memset(&method, 0, sizeof(method));
         if (decode(field.bytes, MESSAGE_METHOD, &method, NULL))
             return TW_E_PROTOCOL;
         methods->p = r.p;

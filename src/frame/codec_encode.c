@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tracewire/frame.h"
 
-#include <string.h>
-
 #include "base/req.h"
 #include "frame/codec_fields.h"
 
@@ -46,7 +44,7 @@ static void put_bytes(struct sink *s, uint32_t field, struct tw_bytes value)
 {
     put_len(s, field, value.n);
     if (s->n <= s->room && value.n && value.n <= s->room - s->n)
-        memcpy(s->p + s->n, value.p, value.n);
+        __builtin_memcpy(s->p + s->n, value.p, value.n);
     s->n += value.n;
 }
 

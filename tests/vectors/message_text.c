@@ -4,9 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/macros.h"
 #include "tests/vectors/vectors.h"
-#include "tool/port_messages.h"
+#include "tests/wire/schema.h"
 
 /* The value at p of a scalar, string or bytes field. */
 static void add_value(struct tw_buf *text, ProtobufCType type, const void *p)
@@ -157,17 +156,9 @@ void text_add_message(struct tw_buf *text, const ProtobufCMessage *message)
 
 const ProtobufCMessageDescriptor *message_named(const char *name)
 {
-    static const struct tw_port *const ports[] = {&tw_producer_port, &tw_consumer_port};
-
-    for (size_t i = 0; i < TW_ARRAY_LEN(ports); i++)
-        for (uint32_t method = 1; method <= ports[i]->n_methods; method++) {
-            const struct tw_port_messages *both = tw_port_messages(ports[i], method);
-
-            if (strcmp(both->request->name, name) == 0)
-                return both->request;
-            if (strcmp(both->reply->name, name) == 0)
-                return both->reply;
-        }
+    for (size_t i = 0; i < schema_n_messages; i++)
+        if (strcmp(schema_messages[i]->name, name) == 0)
+            return schema_messages[i];
     fail_msg("no message %s", name);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages that the methods of both ports carry, by name, and any message of the schema as the
- * text that a vector's value has (vectors.h). */
+/* Messages of the schema by name, and any of them as the text that a vector's value has
+ * (vectors.h).
+ */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>

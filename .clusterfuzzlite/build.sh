@@ -12,9 +12,10 @@ cmake -S . -B "$WORK/build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DTW_FUZZ=ON -DTW_FUZZ_ENGINE="$LIB_FUZZING_ENGINE" -DTW_TESTS=OFF \
     -DTW_WERROR=OFF -DTW_BUILD_DEPENDENCIES=ON -DTW_FUZZ_LIBPROTOBUF=OFF
 
-for target in $(scripts/fuzz --list); do
-    [ "$target" != diff_libprotobuf ] || continue # the library is not there to run it
-    ninja -C "$WORK/build" "fuzz_$target"
+# The library that this one compares with is not there to run it.
+mapfile -t targets < <(scripts/fuzz --list | grep -v '^diff_libprotobuf$')
+ninja -C "$WORK/build" "${targets[@]/#/fuzz_}"
+for target in "${targets[@]}"; do
     cp "$WORK/build/bin/fuzz_$target" "$OUT/"
     (cd "corpus/$target" && python3 -m zipfile -c "$OUT/fuzz_${target}_seed_corpus.zip" ./*)
     [ ! -e "fuzz/dict/$target.dict" ] || cp "fuzz/dict/$target.dict" "$OUT/fuzz_$target.dict"

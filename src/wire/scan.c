@@ -40,6 +40,13 @@ static const struct shape {
     [PROTOBUF_C_TYPE_MESSAGE] = {TW_WIRE_LEN, sizeof(ProtobufCMessage *)},
 };
 
+/* A bit for each type that comes as a varint. */
+static const uint32_t varint_types =
+    UINT32_C(1) << PROTOBUF_C_TYPE_INT32 | UINT32_C(1) << PROTOBUF_C_TYPE_SINT32 |
+    UINT32_C(1) << PROTOBUF_C_TYPE_INT64 | UINT32_C(1) << PROTOBUF_C_TYPE_SINT64 |
+    UINT32_C(1) << PROTOBUF_C_TYPE_UINT32 | UINT32_C(1) << PROTOBUF_C_TYPE_UINT64 |
+    UINT32_C(1) << PROTOBUF_C_TYPE_BOOL | UINT32_C(1) << PROTOBUF_C_TYPE_ENUM;
+
 static const char *const wire_faults[TW_WIRE_FAULT_MAX] = {
     [TW_WIRE_TRUNCATED] = "TW-ENC-001: a field is cut short",
     [TW_WIRE_BAD_VARINT] = "TW-ENC-001: a varint has over 10 bytes or 64 bits",
@@ -226,8 +233,8 @@ static inline int take(struct scan *s, struct level *l, const struct tw_field *f
     l->room--;
     if (!field)
         return take_unknown(s, size);
-    if (f->type == shapes[field->type].wire && f->type != TW_WIRE_LEN &&
-        field->label != PROTOBUF_C_LABEL_REPEATED && !field->flags)
+    if (f->type == TW_WIRE_VARINT && varint_types >> field->type & 1 && !field->flags &&
+        field->label != PROTOBUF_C_LABEL_REPEATED)
         return 0; /* a plain number, as most are */
     return take_special(s, l, field, f);
 }

@@ -24,7 +24,7 @@ enum {
  * counts of protobuf-c would wrap. */
 #define TW_SCAN_MESSAGE_MAX (UINT32_C(16) << 20)
 /* Bytes of memory that the decoded form of a message of n bytes may take: the base and n times the
- * rest. Recorded messages of 64 bytes and more take up to 20 bytes for a byte, most of it the
+ * rest. Recorded messages of 64 bytes and more take up to 16 bytes for a byte, most of it the
  * structures of small nested messages; the base is there so that short ones need no thought. */
 #define TW_SCAN_COST_BASE     ((size_t)64 * 1024)
 #define TW_SCAN_COST_PER_BYTE ((size_t)32)

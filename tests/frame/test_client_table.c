@@ -210,6 +210,19 @@ static void every_cell_of_the_table(void **state)
     REQ("TW-SESS-015");
     REQ("TW-SESS-025");
     (void)state;
+    REQ("TW-SESS-006");
+    REQ("TW-SESS-009");
+    REQ("TW-SESS-020");
+    REQ("TW-SESS-021");
+    REQ("TW-SESS-022");
+    REQ("TW-SESS-023");
+    REQ("TW-SESS-024");
+    REQ("TW-SESS-025");
+    REQ("TW-SESS-026");
+    REQ("TW-SESS-027");
+    REQ("TW-SESS-030");
+    REQ("TW-SESS-031");
+    REQ("TW-FRAME-004");
     for (enum tw_client_state s = 0; s < TW_CLIENT_STATE_MAX; s++) {
         for (enum tw_client_event e = 0; e < TW_CLIENT_EVENT_MAX; e++) {
             const struct tw_client_cell *cell = &tw_client_table[s][e];

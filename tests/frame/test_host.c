@@ -287,6 +287,16 @@ static void every_cell_of_the_table(void **state)
     REQ("TW-SESS-014");
     REQ("TW-ENC-017");
     (void)state;
+    REQ("TW-SESS-001");
+    REQ("TW-SESS-002");
+    REQ("TW-SESS-003");
+    REQ("TW-SESS-005");
+    REQ("TW-SESS-007");
+    REQ("TW-SESS-008");
+    REQ("TW-SESS-009");
+    REQ("TW-SESS-010");
+    REQ("TW-FRAME-004");
+    REQ("TW-LIM-004");
     for (enum tw_host_state s = 0; s < TW_HOST_STATE_MAX; s++) {
         for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
             struct tw_host host;

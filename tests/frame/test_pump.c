@@ -87,6 +87,7 @@ static void received_descriptors_close_on_exec(void **state)
     int fd;
 
     (void)state;
+    REQ("TW-FD-005");
     wire_open(&w, 0);
     peer_sends(&w, "\0\0\0\0", 4, 1);
     assert_int_equal(tw_pump_in(w.sock[0], &w.rx), 0);

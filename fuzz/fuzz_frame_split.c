@@ -127,7 +127,7 @@ static int take_payload(struct tw_rx *rx, struct tw_frame *ret_frame, size_t *re
     return tw_frame_decode(payload, ret_frame, ret_fault);
 }
 
-/* The receive buffer. */
+/* The receive buffer; hardened, it lets nobody read past a frame. */
 static void read_through_rx(struct tw_rx *rx, struct tw_bytes stream, struct tw_bytes pieces)
 {
     size_t arrived = 0, end = 0, n = 0;
@@ -162,8 +162,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     read_whole(stream);
     read_in_pieces(stream, pieces);
-    CHECK(!tw_rx_init(&rx));
-    read_through_rx(&rx, stream, pieces);
-    tw_rx_deinit(&rx);
+    for (int hardened = 0; hardened < 2; hardened++) {
+        CHECK(!tw_rx_init(&rx));
+        CHECK(!hardened || !tw_rx_harden(&rx));
+        read_through_rx(&rx, stream, pieces);
+        tw_rx_deinit(&rx);
+    }
     return 0;
 }

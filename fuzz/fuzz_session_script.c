@@ -133,9 +133,15 @@ static void host_call(struct conn *c, const struct tw_host_call *call)
     c->asked[c->n_asked++] = call->request_id;
 }
 
+static bool is_unread(const char *why)
+{
+    return strncmp(why, "TW-LIM-004", 10) == 0;
+}
+
 static void host_work(struct conn *c)
 {
     struct tw_host_call call;
+    bool may_close;
     int rc;
 
     while (!(rc = tw_host_next(&c->host, &call)) || rc == TW_AGAIN)
@@ -147,10 +153,10 @@ static void host_work(struct conn *c)
     }
     CHECK(rc == TW_MORE || rc == TW_E_CLOSED);
     CHECK((rc == TW_E_CLOSED) == (c->host.state == TW_HOST_STATE_CLOSED));
-    CHECK(rc == TW_MORE || c->host.why);
+    CHECK((rc == TW_E_CLOSED) == (c->host.why != NULL));
     /* Nothing that our client says is worth a connection, but that it does not read. */
-    if (rc == TW_E_CLOSED && clean_up(c) && !c->ended_host)
-        CHECK(strncmp(c->host.why, "TW-LIM-004", 10) == 0);
+    may_close = c->ended_host || !clean_up(c) || (c->host.why && is_unread(c->host.why));
+    CHECK(rc == TW_MORE || may_close);
 }
 
 static void host_answer(struct conn *c, size_t which, uint8_t how, struct tw_bytes body)

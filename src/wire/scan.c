@@ -158,7 +158,7 @@ static int take_packed(struct scan *s, const struct shape *shape, struct tw_byte
     REQ("TW-ENC-013");
     if (shape->wire != TW_WIRE_VARINT) {
         s->cost += in.n;
-        return in.n % shape->size ? broken(s, "TW-ENC-011: packed values are cut short") : 0;
+        return in.n % shape->size != 0 ? broken(s, "TW-ENC-011: packed values are cut short") : 0;
     }
     s->cost += (uint64_t)in.n * shape->size; /* a value has a byte at least */
     while (tw_reader_left(&r))

@@ -87,10 +87,13 @@ struct tw_frame {
     };
 };
 
-/*
- * Looks for a whole frame at the start of input. 0: its payload is *ret_payload, and the next frame
- * starts behind it. TW_MORE: *ret_payload is untouched, more bytes are needed. TW_E_PROTOCOL: the
- * size is over TW_FRAME_PAYLOAD_MAX, known as soon as the header is there (TW-FRAME-002).
+/**
+ * tw_frame_split() - find a whole frame at the start of a stream
+ * @input: the bytes received and not yet used up
+ * @ret_payload: the frame's payload, inside of @input; the next frame starts behind it
+ *
+ * Return: 0; TW_MORE when bytes are missing; TW_E_PROTOCOL when the size is over
+ * TW_FRAME_PAYLOAD_MAX, which is known as soon as the header is there (TW-FRAME-001, TW-FRAME-002).
  */
 TW_MUST_USE int tw_frame_split(struct tw_bytes input, struct tw_bytes *ret_payload);
 
@@ -117,38 +120,79 @@ struct tw_frame_fault {
     uint32_t offset; /* bytes from the start of the payload to that field's tag */
 };
 
-/* Static and lower case: "wrong_type", as in spec/vectors. NULL for no enumerator. */
+/**
+ * tw_frame_reason_name() - a reason as spec/vectors calls it
+ * @reason: any number
+ *
+ * Return: a static text in lower case, such as "wrong_type"; NULL when there is no such reason.
+ */
 const char *tw_frame_reason_name(enum tw_frame_reason reason);
-/* Static, a rule and a text: "TW-ENC-002: a known field has the wrong wire type". NULL as above. */
+
+/**
+ * tw_frame_reason_text() - a reason for people
+ * @reason: any number
+ *
+ * Return: a static text that begins with the broken rule, such as "TW-ENC-002: a known field has
+ * the wrong wire type"; NULL when there is no such reason.
+ */
 const char *tw_frame_reason_text(enum tw_frame_reason reason);
 
-/*
- * Decodes one payload; an empty one is a frame without a member (TW-FRAME-004). TW_E_PROTOCOL when
- * it breaks a rule, with the fault in *ret_fault unless that is NULL. Of *ret_frame and *ret_fault
- * only one is set.
+/**
+ * tw_frame_decode() - decode one payload
+ * @payload: all of it, and nothing behind it; empty, it is a frame without a member (TW-FRAME-004)
+ * @ret_frame: what it says; points into @payload, set on success only
+ * @ret_fault: the first thing that is wrong, set on failure only; may be NULL
+ *
+ * Takes time in proportion to the payload, and no memory but the stack (TW-ENC-001 to TW-ENC-010).
+ *
+ * Return: 0; TW_E_PROTOCOL when a rule is broken: close the connection (TW-ENC-017).
  */
 TW_MUST_USE int tw_frame_decode(struct tw_bytes payload, struct tw_frame *ret_frame,
                                 struct tw_frame_fault *ret_fault);
 
-/*
- * One step through a stream: tw_frame_split() and tw_frame_decode(). 0: *ret_n bytes of input were
- * the frame, the next one starts behind them. TW_MORE: input ends within the frame, call again with
- * more. TW_E_PROTOCOL: bad, as above; nothing behind it can be trusted.
+/**
+ * tw_frame_next() - one step through a stream: tw_frame_split() and tw_frame_decode()
+ * @input: the bytes received and not yet used up
+ * @ret_frame: the frame; points into @input, set on success only
+ * @ret_n: bytes of @input that were the frame, header included; the next frame starts behind them
+ * @ret_fault: the first thing that is wrong, set on TW_E_PROTOCOL only; may be NULL
+ *
+ * Return: 0; TW_MORE when the frame is not whole: call again with more behind the same bytes;
+ * TW_E_PROTOCOL when it breaks a rule: nothing behind it can be trusted.
  */
 TW_MUST_USE int tw_frame_next(struct tw_bytes input, struct tw_frame *ret_frame, size_t *ret_n,
                               struct tw_frame_fault *ret_fault);
 
-/* Takes the next method off a decoded bind reply's methods. TW_MORE when there is none left. */
+/**
+ * tw_frame_next_method() - take the next method off a decoded bind reply
+ * @methods: at first bind_reply.methods of a decoded frame; what is left of it after each call
+ * @ret_method: the method; points into the same bytes
+ *
+ * Return: 0; TW_MORE when there is none left; TW_E_PROTOCOL for bytes that were not decoded before.
+ */
 TW_MUST_USE int tw_frame_next_method(struct tw_bytes *methods, struct tw_method_info *ret_method);
 
-/* Bytes tw_frame_encode() needs for this frame, header included. */
+/**
+ * tw_frame_size() - how much room a frame needs
+ * @frame: the frame
+ *
+ * Return: bytes, header included; more than TW_FRAME_MAX for one that cannot be encoded.
+ */
 size_t tw_frame_size(const struct tw_frame *frame);
 
-/*
- * Encodes header and payload into cap bytes at p. TW_E_LIMIT when they do not fit or the payload
- * would be over TW_FRAME_PAYLOAD_MAX; TW_E_INVALID when a string holds a NUL byte (TW-ENC-008) or
- * the kind is none. On failure nothing is written. Booleans are always written, also when false:
- * peers have been seen to tell absence from false.
+/**
+ * tw_frame_encode() - encode header and payload
+ * @frame: the frame; what it points to stays the caller's
+ * @p: where to, @cap bytes that are the caller's; untouched on failure
+ * @cap: bytes at @p
+ * @ret_n: bytes written, which is tw_frame_size()
+ *
+ * Booleans are written also when they are false, as peers have been seen to tell absence from false
+ * (TW-ENC-018).
+ *
+ * Return: 0; TW_E_LIMIT when the frame does not fit or its payload is over TW_FRAME_PAYLOAD_MAX
+ * (TW-FRAME-002); TW_E_INVALID when a string holds a NUL byte (TW-ENC-008) or there is no such
+ * kind.
  */
 TW_MUST_USE int tw_frame_encode(const struct tw_frame *frame, uint8_t *p, size_t cap,
                                 size_t *ret_n);

@@ -21,7 +21,7 @@ def run_one(program):
     seeds = program.with_name(program.name + "_seed_corpus")
     with zipfile.ZipFile(f"{seeds}.zip") as archive:
         archive.extractall(seeds)
-    status, output = run([*without_aslr(), program, "-runs=0", seeds], 120)
+    status, output = run([*without_aslr(), program, "-runs=0", f"-artifact_prefix={seeds}/", seeds], 120)
     return status == 0, output
 
 

@@ -24,6 +24,7 @@ def stage_style():
     marks = [f for f in sources if re.search(r"\b(TODO|FIXME|XXX)\b|[^_a-z]skip\(\)", text[f])]
     report.check("no TODO and no skipped test", not marks, "\n".join(marks))
 
-    scripts = [f"scripts/{n}" for n in ("setup", "run", "test", "fuzz")] + [".ci/run"]
+    scripts = [f"scripts/{n}" for n in ("setup", "run", "test", "fuzz", "lib/debian-source")]
+    scripts += [".ci/run", ".clusterfuzzlite/build.sh"]
     status, output = run(["bash", "-c", 'for f; do bash -n "$f" || exit; done', "-", *scripts])
     report.check("the shell scripts parse", status == 0, output)

@@ -88,12 +88,18 @@ struct tw_bytes tw_rxbuf_first(struct tw_rxbuf *buf, size_t n)
 
 void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n)
 {
+    /* Bytes up to the last of the buffer: more of a stream is waiting, and would want the pages
+     * back at once. One frame that takes it all is no stream. */
+    bool streaming = buf->end == TW_FRAME_MAX && n < TW_FRAME_MAX;
+
     buf->start += n;
     if (buf->start < buf->end)
         return;
     buf->start = buf->end = 0;
     REQ("TW-LIM-042");
-    if (buf->high > buf->page) /* only advice: when it fails the pages just stay */
-        (void)madvise(buf->data + buf->page, TW_FRAME_MAX - buf->page, MADV_DONTNEED);
+    if (streaming || buf->high <= buf->page)
+        return;
+    /* Only advice: when it fails the pages just stay. */
+    (void)madvise(buf->data + buf->page, TW_FRAME_MAX - buf->page, MADV_DONTNEED);
     buf->high = 0;
 }

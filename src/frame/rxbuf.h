@@ -2,7 +2,8 @@
 /*
  * The receive buffer: 128 KiB in one mapping with an inaccessible page on both sides, so that a
  * read or write past either end is a fault at once (TW-LIM-041). Pages a large frame has touched go
- * back to the system when the buffer is empty again: an idle peer costs one (TW-LIM-042). Not
+ * back to the system when the buffer is empty again, unless it had been filled to its last byte,
+ * with several frames: then more are on their way. An idle peer costs one page (TW-LIM-042). Not
  * thread-safe.
  *
  * A hardened buffer, for tests and fuzzing, hands out each frame in a second area of the same kind,

@@ -120,11 +120,31 @@ static void memory_of_a_large_frame_goes_back(void **state)
     for (int round = 0; round < 3; round++) {
         fill(&buf, TW_FRAME_MAX);
         assert_int_equal(resident_pages(&buf), TW_FRAME_MAX / buf.page);
-        tw_rxbuf_consume(&buf, TW_FRAME_MAX - 1);
+        tw_rxbuf_consume(&buf, TW_FRAME_MAX);
+        assert_in_range(resident_pages(&buf), 0, 1);
+        fill(&buf, TW_FRAME_MAX - 1);
+        tw_rxbuf_consume(&buf, TW_FRAME_MAX - 2);
         assert_int_equal(tw_rxbuf_pending(&buf).p[0], 0xa5); /* what is pending stays */
         tw_rxbuf_consume(&buf, 1);
         assert_in_range(resident_pages(&buf), 0, 1);
     }
+    tw_rxbuf_deinit(&buf);
+}
+
+static void memory_stays_while_a_stream_fills_the_buffer(void **state)
+{
+    struct tw_rxbuf buf;
+
+    (void)state;
+    REQ("TW-LIM-042");
+    assert_int_equal(tw_rxbuf_init(&buf, false), 0);
+    fill(&buf, TW_FRAME_MAX);
+    tw_rxbuf_consume(&buf, TW_FRAME_MAX / 2);
+    tw_rxbuf_consume(&buf, TW_FRAME_MAX / 2);
+    assert_int_equal(resident_pages(&buf), TW_FRAME_MAX / buf.page);
+    fill(&buf, 20); /* the end of the stream */
+    tw_rxbuf_consume(&buf, 20);
+    assert_in_range(resident_pages(&buf), 0, 1);
     tw_rxbuf_deinit(&buf);
 }
 
@@ -251,6 +271,7 @@ int main(void)
         tw_unit_test(touching_outside_is_a_fault),
         tw_unit_test(reading_past_a_frame_is_a_fault),
         tw_unit_test(memory_of_a_large_frame_goes_back),
+        tw_unit_test(memory_stays_while_a_stream_fills_the_buffer),
         tw_unit_test(memory_goes_back_when_a_small_frame_ends_it),
         tw_unit_test(small_frames_keep_their_page),
         tw_unit_test(pending_bytes_survive_a_move),

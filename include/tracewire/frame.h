@@ -47,7 +47,8 @@ struct tw_frame_bind_reply {
     uint32_t service_id;
     /* Decoding: the reply's own bytes, for tw_frame_next_method(). Encoding: unused. */
     struct tw_bytes methods;
-    /* Encoding: the methods to list. Decoding: NULL, and their number. */
+    /* Encoding: the methods to list. Decoding: NULL, and their number; so a decoded reply has to be
+     * given a list before it can be encoded again. */
     const struct tw_method_info *method;
     size_t n_methods;
 };
@@ -157,6 +158,11 @@ TW_MUST_USE int tw_frame_decode(struct tw_bytes payload, struct tw_frame *ret_fr
  * @ret_n: bytes of @input that were the frame, header included; the next frame starts behind them
  * @ret_fault: the first thing that is wrong, set on TW_E_PROTOCOL only; may be NULL
  *
+ * A receiver calls it in a loop, until it returns TW_MORE, each time with what is behind the frame
+ * before. Then it moves what is left to the start of its buffer and receives more behind that; with
+ * room for TW_FRAME_MAX bytes there is always some. An empty frame comes out as TW_FRAME_NONE, and
+ * is passed over: then *ret_n is TW_FRAME_HEADER (TW-FRAME-004).
+ *
  * Return: 0; TW_MORE when the frame is not whole: call again with more behind the same bytes;
  * TW_E_PROTOCOL when it breaks a rule: nothing behind it can be trusted.
  */
@@ -191,8 +197,8 @@ size_t tw_frame_size(const struct tw_frame *frame);
  * (TW-ENC-018).
  *
  * Return: 0; TW_E_LIMIT when the frame does not fit or its payload is over TW_FRAME_PAYLOAD_MAX
- * (TW-FRAME-002); TW_E_INVALID when a string holds a NUL byte (TW-ENC-008) or there is no such
- * kind.
+ * (TW-FRAME-002); TW_E_INVALID when a string holds a NUL byte (TW-ENC-008), methods are counted
+ * but not listed, or there is no such kind.
  */
 TW_MUST_USE int tw_frame_encode(const struct tw_frame *frame, uint8_t *p, size_t cap,
                                 size_t *ret_n);

@@ -40,12 +40,13 @@ static void put_len(struct sink *s, uint32_t field, size_t n)
     put_varint(s, n);
 }
 
+/* More than a frame holds is counted as just that, so that no sum of sizes can wrap. */
 static void put_bytes(struct sink *s, uint32_t field, struct tw_bytes value)
 {
     put_len(s, field, value.n);
     if (s->n <= s->room && value.n && value.n <= s->room - s->n)
         __builtin_memcpy(s->p + s->n, value.p, value.n);
-    s->n += value.n;
+    s->n += value.n < TW_FRAME_MAX ? value.n : TW_FRAME_MAX;
 }
 
 /* One field of message, as the rule says. */
@@ -55,9 +56,6 @@ static void put_field(struct sink *s, uint32_t number, struct field_rule rule, c
 
     REQ("TW-ENC-008");
     switch ((enum field_value)rule.value) {
-    case VALUE_U64:
-        put_number(s, number, *(const uint64_t *)at);
-        break;
     case VALUE_U32:
         put_number(s, number, *(const uint32_t *)at);
         break;
@@ -75,11 +73,8 @@ static void put_field(struct sink *s, uint32_t number, struct field_rule rule, c
     case VALUE_REPLY:
         put_bytes(s, number, *(const struct tw_bytes *)at);
         break;
-    case VALUE_UNKNOWN:
-    case VALUE_METHOD:
-    case VALUE_MEMBER:
-    case VALUE_PADDING:
-        break;
+    default:
+        break; /* no such field, one that is never sent, or one that its message puts itself */
     }
 }
 
@@ -91,12 +86,15 @@ static void put_method_fields(struct sink *s, const struct tw_method_info *metho
 
 static void put_methods(struct sink *s, uint32_t number, const struct tw_frame *frame)
 {
-    for (size_t i = 0; i < frame->bind_reply.n_methods; i++) {
+    const struct tw_method_info *method = frame->bind_reply.method;
+
+    s->bad = s->bad || (!method && frame->bind_reply.n_methods > 0);
+    for (size_t i = 0; method && i < frame->bind_reply.n_methods && s->n <= TW_FRAME_MAX; i++) {
         struct sink counted = {NULL, 0, 0, false};
 
-        put_method_fields(&counted, &frame->bind_reply.method[i]);
+        put_method_fields(&counted, &method[i]);
         put_len(s, number, counted.n);
-        put_method_fields(s, &frame->bind_reply.method[i]);
+        put_method_fields(s, &method[i]);
     }
 }
 

@@ -128,6 +128,37 @@ static void strings_with_nul_are_not_sent(void **state)
     assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), 0);
 }
 
+/* What is too long by so much that its size does not fit a size_t any more. */
+static void lengths_do_not_wrap(void **state)
+{
+    struct tw_frame frame = invoke_frame(1, 1, 1);
+    uint8_t out[64];
+    size_t n = 77;
+
+    REQ("TW-FRAME-002");
+    (void)state;
+    for (size_t less = 0; less < sizeof(out); less++) {
+        frame.invoke.args = (struct tw_bytes){.p = out, .n = SIZE_MAX - less};
+        assert_true(tw_frame_size(&frame) > TW_FRAME_MAX);
+        assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_LIMIT);
+    }
+    assert_int_equal(n, 77);
+}
+
+/* A decoded bind reply has a number of methods, and no list of them. */
+static void methods_without_a_list_are_not_sent(void **state)
+{
+    struct tw_frame frame = {.kind = TW_FRAME_BIND_REPLY};
+    uint8_t out[64];
+    size_t n = 77;
+
+    (void)state;
+    frame.bind_reply.n_methods = 2;
+    assert_true(tw_frame_size(&frame) > TW_FRAME_HEADER);
+    assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_INVALID);
+    assert_int_equal(n, 77);
+}
+
 static void kinds_that_are_none_are_not_sent(void **state)
 {
     static const int kinds[] = {-1, 1, 2, TW_FRAME_KIND_MAX, 1000};
@@ -203,6 +234,8 @@ int main(void)
         tw_unit_test(largest_frame),
         tw_unit_test(encoding_never_passes_its_room),
         tw_unit_test(strings_with_nul_are_not_sent),
+        tw_unit_test(lengths_do_not_wrap),
+        tw_unit_test(methods_without_a_list_are_not_sent),
         tw_unit_test(kinds_that_are_none_are_not_sent),
         tw_unit_test(streams_are_taken_frame_by_frame),
         tw_unit_test(bad_frames_end_the_stream),

@@ -151,7 +151,7 @@ static bool content(struct judge *j, const ProtobufCFieldDescriptor *k, const st
 static bool message(struct judge *j, const ProtobufCMessageDescriptor *d, size_t end)
 {
     uint64_t seen = 0;
-    struct field f;
+    struct field f = {0};
 
     while (j->at < end) {
         const ProtobufCFieldDescriptor *k;

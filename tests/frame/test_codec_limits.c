@@ -126,6 +126,39 @@ static void strings_with_nul_are_not_sent(void **state)
     assert_int_equal(n, 77);
     method.name.n--;
     assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), 0);
+    frame = (struct tw_frame){.kind = TW_FRAME_PEER_IDENTITY}; /* in one, and the next has none */
+    frame.peer_identity.machine_id_hint = (struct tw_bytes){.p = (const uint8_t *)"i", .n = 2};
+    frame.peer_identity.machine_name = tw_bytes_of_str("name");
+    assert_int_equal(tw_frame_encode(&frame, out, sizeof(out), &n), TW_E_INVALID);
+}
+
+/* Bytes that tw_frame_decode() has not seen: nothing is made of what is malformed or no method. */
+static void methods_of_foreign_bytes(void **state)
+{
+    static const struct {
+        const char *hex;
+        int rc;
+    } cases[] = {
+        {"1a020801", 0},               /* a method with id 1 */
+        {"080110021a020801", 0},       /* the same behind success and service_id */
+        {"1801", TW_MORE},             /* its number, as a varint */
+        {"1a0208", TW_E_PROTOCOL},     /* cut short */
+        {"1a0108", TW_E_PROTOCOL},     /* cut short inside */
+        {"1a03120100", TW_E_PROTOCOL}, /* NUL in the name */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++) {
+        struct tw_buf bytes = WIRE_INIT;
+        struct tw_method_info method = {.id = 77};
+        struct tw_bytes left;
+
+        wire_put_hex(&bytes, cases[i].hex);
+        left = tw_buf_bytes(&bytes);
+        assert_int_equal(tw_frame_next_method(&left, &method), cases[i].rc);
+        assert_int_equal(method.id, cases[i].rc ? 77 : 1);
+        tw_buf_deinit(&bytes);
+    }
 }
 
 /* What is too long by so much that its size does not fit a size_t any more. */
@@ -234,6 +267,7 @@ int main(void)
         tw_unit_test(largest_frame),
         tw_unit_test(encoding_never_passes_its_room),
         tw_unit_test(strings_with_nul_are_not_sent),
+        tw_unit_test(methods_of_foreign_bytes),
         tw_unit_test(lengths_do_not_wrap),
         tw_unit_test(methods_without_a_list_are_not_sent),
         tw_unit_test(kinds_that_are_none_are_not_sent),

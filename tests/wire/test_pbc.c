@@ -148,6 +148,27 @@ static void every_cap_is_kept(void **state)
     assert_true(decoded);
 }
 
+/* The cap is what the arena may still hold, not what it ever may. */
+static void what_the_arena_holds_already_counts(void **state)
+{
+    struct tw_bytes in = {config_with_ftrace, sizeof(config_with_ftrace)};
+    struct tw_arena a = TW_ARENA_INIT(ROOMY);
+    ProtobufCMessage *m = NULL;
+    size_t cost;
+
+    (void)state;
+    assert_int_equal(tw_scan(&tw__data_source_config__descriptor, in, &cost, NULL), 0);
+    a.max = 64 + cost;
+    assert_non_null(tw_arena_alloc(&a, 64 + 1));
+    assert_int_equal(tw_pbc_unpack(&tw__data_source_config__descriptor, &a, in, &m), TW_E_LIMIT);
+    assert_int_equal(a.used, tw_arena_size(64 + 1));
+    tw_arena_reset(&a);
+    assert_non_null(tw_arena_alloc(&a, 64));
+    assert_int_equal(tw_pbc_unpack(&tw__data_source_config__descriptor, &a, in, &m), 0);
+    assert_int_equal(a.max, 64 + cost);
+    tw_arena_deinit(&a);
+}
+
 /* 64 KiB of the smallest unknown fields: what costs protobuf-c most for a byte. */
 static void amplification_ends_at_the_cap(void **state)
 {
@@ -201,6 +222,25 @@ static void a_buffer_that_is_too_small_is_left_alone(void **state)
     tw_buf_deinit(&out);
 }
 
+static void a_message_that_is_too_long_is_not_packed(void **state)
+{
+    Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
+    struct tw_buf out = TW_BUF_INIT(2 * (size_t)TW_SCAN_MESSAGE_MAX);
+
+    (void)state;
+    move.has_data = true;
+    move.data.len = TW_SCAN_MESSAGE_MAX - 5; /* a tag and a length beside it */
+    move.data.data = calloc(1, TW_SCAN_MESSAGE_MAX);
+    assert_non_null(move.data.data);
+    assert_int_equal(tw_pbc_pack(&move.base, &out), 0);
+    assert_int_equal(out.n, TW_SCAN_MESSAGE_MAX);
+    move.data.len++;
+    assert_int_equal(tw_pbc_pack(&move.base, &out), TW_E_LIMIT);
+    assert_int_equal(out.n, TW_SCAN_MESSAGE_MAX);
+    free(move.data.data);
+    tw_buf_deinit(&out);
+}
+
 static void one_arena_serves_message_after_message(void **state)
 {
     struct tw_arena a = TW_ARENA_INIT(4096);
@@ -228,9 +268,11 @@ int main(void)
         tw_unit_test(the_empty_message_is_decoded_and_encoded),
         tw_unit_test(malformed_messages_are_the_peers_fault),
         tw_unit_test(every_cap_is_kept),
+        tw_unit_test(what_the_arena_holds_already_counts),
         tw_unit_test(amplification_ends_at_the_cap),
         tw_unit_test(a_message_that_is_too_long_is_not_looked_at),
         tw_unit_test(a_buffer_that_is_too_small_is_left_alone),
+        tw_unit_test(a_message_that_is_too_long_is_not_packed),
         tw_unit_test(one_arena_serves_message_after_message),
     };
 

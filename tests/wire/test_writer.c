@@ -2,6 +2,7 @@
 #include "tests/harness.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/macros.h"
 #include "wire/reader.h"
@@ -135,6 +136,49 @@ static void too_little_room_sets_overflow_for_good(void **state)
     }
 }
 
+/* After the first write that does not fit nothing is written, however small, and no size. */
+static void nothing_follows_an_overflow(void **state)
+{
+    uint8_t buf[8], before[8];
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    uint8_t *nested;
+
+    (void)state;
+    memset(buf, 0xee, sizeof(buf));
+    nested = tw_put_begin(&w, 1);
+    memcpy(before, buf, sizeof(buf));
+    tw_put_raw(&w, "1234", 4);
+    tw_put_varint(&w, 1);
+    tw_put_raw(&w, "1", 1);
+    tw_put_end(&w, nested);
+    assert_int_equal(tw_writer_size(&w), 1 + TW_WIRE_SIZE_BYTES);
+    assert_memory_equal(buf, before, sizeof(buf));
+}
+
+/* The largest nested message has a size of four bytes; one byte more has none. Nothing touches the
+ * pages between its ends. */
+static void nested_messages_have_a_largest_size(void **state)
+{
+    const size_t room = TW_WIRE_SIZE_BYTES + (size_t)TW_WIRE_SIZE_MAX + 1;
+    uint8_t *p = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct tw_writer w;
+
+    (void)state;
+    assert_true(p != MAP_FAILED);
+    w = tw_writer_of(p, room);
+    w.p = p + room;
+    tw_put_end(&w, p);
+    assert_true(w.overflow);
+    assert_int_equal(p[0], 0);
+    w.overflow = false;
+    w.p = p + room - 1;
+    tw_put_end(&w, p);
+    assert_false(w.overflow);
+    assert_memory_equal(p, "\xff\xff\xff\x7f", TW_WIRE_SIZE_BYTES);
+    assert_int_equal(munmap(p, room), 0);
+}
+
 static void a_writer_without_memory_overflows(void **state)
 {
     struct tw_writer w = tw_writer_of(NULL, 0);
@@ -157,6 +201,8 @@ int main(void)
         tw_unit_test(nested_messages_get_a_padded_size),
         tw_unit_test(padded_sizes_read_back),
         tw_unit_test(too_little_room_sets_overflow_for_good),
+        tw_unit_test(nothing_follows_an_overflow),
+        tw_unit_test(nested_messages_have_a_largest_size),
         tw_unit_test(a_writer_without_memory_overflows),
     };
 

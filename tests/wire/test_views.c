@@ -49,6 +49,8 @@ static void moves_are_read_where_they_lie(void **state)
     assert_true(tw_view_move(&at, &move));
     assert_false(move.incomplete);
     assert_false(tw_view_move(&at, &move));
+    assert_int_equal(tw_view_commit((struct tw_bytes){commit, 0}, &flush_id, NULL), 0);
+    assert_int_equal(flush_id, 0); /* absent */
 }
 
 static void patches_are_read_where_they_lie(void **state)

@@ -31,7 +31,7 @@ static size_t take_fds(struct msghdr *msg, int fds[TW_RX_FDS_MAX])
 
 static int outcome_of_errno(void)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (errno == EAGAIN || errno == EINTR)
         return TW_MORE;
     if (errno == ECONNRESET || errno == EPIPE)
         return TW_E_CLOSED;

@@ -29,7 +29,7 @@ struct tw_varint tw_long_varint_at(const uint8_t *p, const uint8_t *end, size_t 
             return v;
     }
     REQ("TW-ENC-009");
-    return fault_of(max < TW_WIRE_VARINT_MAX ? TW_WIRE_LONG_TAG : TW_WIRE_BAD_VARINT);
+    return fault_of(TW_WIRE_LONG_TAG); /* a tenth byte has been the last, or was a fault */
 }
 
 static struct tw_varint fixed_at(const uint8_t *p, const uint8_t *end, size_t n)

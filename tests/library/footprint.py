@@ -17,7 +17,9 @@ TEXT_MAX = 8 * 1024  # bytes, constants included
 STACK_MAX = 512  # bytes
 WRITABLE = {".data", ".bss", ".tdata", ".tbss"}
 MAY_NEED = {"memcpy", "memmove", "memset"}
-FLAGS = ["-std=c11", "-ffreestanding", "-Os", "-fno-stack-protector", "-fcallgraph-info=su"]
+# Without the red zone, as what a function puts there is not counted.
+FLAGS = ["-std=c11", "-ffreestanding", "-Os", "-fno-stack-protector", "-mno-red-zone",
+         "-fcallgraph-info=su"]
 NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?\\n(\d+) bytes \(([\w,]+)\)', re.M)
 EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', re.M)
 

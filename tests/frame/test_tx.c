@@ -235,6 +235,27 @@ static void survives_moving(void **state)
     tw_buf_deinit(&got);
 }
 
+/* A peer that is always one frame behind, for longer than the buffer may ever be. */
+static void a_queue_that_is_never_empty_stays_small(void **state)
+{
+    struct tw_tx tx = TW_TX_INIT;
+    struct tw_buf body = WIRE_INIT;
+    struct tw_frame frame = frame_with_body(1, &body, 10000);
+    size_t size = tw_frame_size(&frame);
+
+    REQ("TW-LIM-004");
+    (void)state;
+    assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
+    for (size_t sent = 0; sent < 4 * TW_TX_MAX; sent += size) {
+        assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
+        tw_tx_sent(&tx, size);
+        assert_int_equal(tw_tx_queued(&tx), size);
+        assert_true(tx.buf.n <= 3 * size);
+    }
+    tw_tx_deinit(&tx);
+    tw_buf_deinit(&body);
+}
+
 static void large_buffer_goes_back_when_all_is_sent(void **state)
 {
     struct tw_tx tx = TW_TX_INIT;
@@ -264,6 +285,7 @@ int main(void)
         tw_unit_test(too_large_frame_is_refused),
         tw_unit_test(limit_counts_what_waits),
         tw_unit_test(survives_moving),
+        tw_unit_test(a_queue_that_is_never_empty_stays_small),
         tw_unit_test(large_buffer_goes_back_when_all_is_sent),
     };
 

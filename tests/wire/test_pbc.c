@@ -225,7 +225,7 @@ static void a_buffer_that_is_too_small_is_left_alone(void **state)
 static void a_message_that_is_too_long_is_not_packed(void **state)
 {
     Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
-    struct tw_buf out = TW_BUF_INIT(2 * (size_t)TW_SCAN_MESSAGE_MAX);
+    struct tw_buf out = TW_BUF_INIT(3 * (size_t)TW_SCAN_MESSAGE_MAX);
 
     (void)state;
     move.has_data = true;

@@ -60,7 +60,7 @@ static void send_with_fds(int sock, struct tw_bytes bytes, const int *fds, size_
 /* Brings bytes with n_fds new descriptors; returns the first one's inode. */
 static ino_t bring(struct link *link, struct tw_bytes bytes, size_t n_fds)
 {
-    int fds[TW_RX_FDS_MAX];
+    int fds[TW_RX_FDS_MAX] = {-1};
     struct stat st = {0};
 
     for (size_t i = 0; i < n_fds; i++)

@@ -56,6 +56,7 @@ WRAP(void *, NULL, reallocarray, (void *p, size_t n, size_t size), (p, n, size))
 WRAP(char *, NULL, strndup, (const char *s, size_t n), (s, n))
 WRAP(void *, MAP_FAILED, mmap, (void *p, size_t n, int prot, int flags, int fd, off_t at),
      (p, n, prot, flags, fd, at))
+WRAP(int, -1, mprotect, (void *p, size_t n, int prot), (p, n, prot))
 WRAP(int, -1, memfd_create, (const char *name, unsigned flags), (name, flags))
 
 /* Random numbers that are the same every time, so that an input does the same every time. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's session against any host. The input: a byte of flags (bit 0: the consumer's port;
- * bit 1: all calls at once as soon as they are possible, else one after each event), a list of
+ * bit 1: all calls at once as soon as they are possible, else one after each event; bit 2: the list
+ * of calls is gone through twice, for more than may be outstanding), a list of
  * choices for the pieces (see input_receive()), a list of calls (the method, and bit 7: drop the
  * reply), and then what the host sends.
  */
@@ -11,8 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FLAG_CONSUMER = 1, FLAG_AT_ONCE = 2 };
-enum { CALL_DROP_REPLY = 0x80, CALLS_MAX = 255 };
+enum { FLAG_CONSUMER = 1, FLAG_AT_ONCE = 2, FLAG_TWICE = 4 };
+enum { CALL_DROP_REPLY = 0x80, CALLS_MAX = 2 * 255 };
 
 struct call {
     uint32_t method;
@@ -25,14 +26,14 @@ struct run {
     struct input_fds fds;
     struct tw_bytes methods;
     bool at_once;
-    size_t n_calls, n_open, n_events;
+    size_t max_calls, n_calls, n_open, n_events;
     uint64_t last_sent;
     struct call calls[CALLS_MAX];
 };
 
 static void make_call(struct run *run)
 {
-    uint8_t choice = run->methods.p[run->n_calls];
+    uint8_t choice = run->methods.p[run->n_calls % run->methods.n];
     struct call *call = &run->calls[run->n_calls++];
     bool drop_reply = choice & CALL_DROP_REPLY;
     uint32_t method = choice & 0x1f;
@@ -41,7 +42,7 @@ static void make_call(struct run *run)
     if (choice & 0x20 && !input_open(&run->fds, 1, &fd))
         fd = -1;
     rc = tw_client_call(&run->client, method, (struct tw_bytes){run->methods.p, choice & 3},
-                        drop_reply, fd, call, &call->id);
+                        drop_reply, fd, call, drop_reply ? NULL : &call->id);
     CHECK(rc == 0 || rc == TW_E_NOT_FOUND || rc == TW_E_LIMIT || rc == TW_E_FULL);
     REQ("TW-SESS-020");
     CHECK(rc || (method >= 1 && method <= run->client.port->n_methods));
@@ -59,7 +60,7 @@ static void make_calls(struct run *run)
     if (run->client.state != TW_CLIENT_STATE_BOUND)
         return;
     do {
-        if (run->n_calls == run->methods.n)
+        if (run->n_calls == run->max_calls)
             return;
         make_call(run);
     } while (run->at_once);
@@ -129,6 +130,15 @@ static bool work(struct run *run)
     return rc == TW_MORE;
 }
 
+static void check_ended(struct run *run)
+{
+    struct tw_bytes none = {0};
+
+    REQ("TW-SESS-026");
+    CHECK(tw_client_bind(&run->client) == TW_E_CLOSED);
+    CHECK(tw_client_call(&run->client, 1, none, false, -1, NULL, NULL) == TW_E_CLOSED);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct run run;
@@ -140,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run = (struct run){.at_once = flags & FLAG_AT_ONCE};
     pieces = input_list(&input);
     run.methods = input_list(&input);
+    run.max_calls = run.methods.n * (flags & FLAG_TWICE ? 2 : 1);
     CHECK(!tw_client_init(&run.client,
                           flags & FLAG_CONSUMER ? &tw_consumer_port : &tw_producer_port));
     CHECK(!tw_rx_harden(&run.client.rx));
@@ -149,11 +160,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         open = work(&run);
     }
     tw_client_end(&run.client, "the input ends");
+    check_ended(&run);
     CHECK(!work(&run));
     REQ("TW-SESS-026");
     CHECK(run.n_open == 0); /* each call has had its last event */
     CHECK(tw_client_next(&run.client, &event) == TW_E_CLOSED);
     tw_client_deinit(&run.client);
+    tw_client_deinit(NULL);
     REQ("TW-FD-004");
     input_check_closed(&run.fds);
     return 0;

@@ -124,6 +124,50 @@ static void check_round_trip(const struct tw_frame *frame)
     free(once);
 }
 
+/* What nobody has checked, taken as the methods of a BindServiceReply. */
+static void read_methods(struct tw_bytes left)
+{
+    struct tw_method_info method;
+    size_t before;
+    int rc;
+
+    do {
+        before = left.n;
+        rc = tw_frame_next_method(&left, &method);
+        CHECK(rc == 0 || rc == TW_MORE || rc == TW_E_PROTOCOL);
+        CHECK(left.n < before || rc);
+    } while (!rc);
+}
+
+/* What must not be sent is not encoded: a NUL in a string, what is too long, and no such member. */
+static void check_unsendable(struct tw_bytes text)
+{
+    static uint8_t room[TW_FRAME_MAX];
+    const struct tw_method_info too_long[2] = {{.name = {room, TW_FRAME_MAX}}};
+    struct tw_frame frame = {.kind = TW_FRAME_PEER_IDENTITY};
+    bool nul = text.n && memchr(text.p, 0, text.n);
+    size_t n;
+    int rc;
+
+    frame.peer_identity.machine_id_hint = frame.peer_identity.machine_name = text;
+    rc = tw_frame_encode(&frame, room, sizeof(room), &n);
+    REQ("TW-ENC-008");
+    CHECK(rc == TW_E_LIMIT || rc == (nul ? TW_E_INVALID : 0));
+    frame = (struct tw_frame){.kind = TW_FRAME_INVOKE};
+    frame.invoke.args = (struct tw_bytes){room, TW_FRAME_MAX};
+    REQ("TW-FRAME-002");
+    CHECK(tw_frame_encode(&frame, room, 2 * sizeof(room), &n) == TW_E_LIMIT);
+    frame = (struct tw_frame){.kind = TW_FRAME_BIND_REPLY, .bind_reply.n_methods = 1};
+    CHECK(tw_frame_encode(&frame, room, sizeof(room), &n) == TW_E_INVALID); /* of no list */
+    frame.bind_reply.method = too_long;
+    frame.bind_reply.n_methods = TW_ARRAY_LEN(too_long);
+    CHECK(tw_frame_encode(&frame, room, sizeof(room), &n) == TW_E_LIMIT);
+    for (int i = 0; i < 2; i++) {
+        frame = (struct tw_frame){.kind = i ? TW_FRAME_KIND_MAX : (enum tw_frame_kind)1};
+        CHECK(tw_frame_encode(&frame, room, sizeof(room), &n) == TW_E_INVALID);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tw_frame_fault fault = {.reason = TW_FRAME_REASON_MAX};
@@ -141,7 +185,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(tw_frame_reason_text(fault.reason) && tw_frame_reason_name(fault.reason));
     } else {
         CHECK(fault.reason == TW_FRAME_REASON_MAX);
+        CHECK(!tw_frame_reason_text(fault.reason) && !tw_frame_reason_name(fault.reason));
         check_round_trip(&frame);
     }
+    read_methods((struct tw_bytes){data, size});
+    check_unsendable((struct tw_bytes){data, size});
     return 0;
 }

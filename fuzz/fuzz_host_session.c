@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host's session against any client. The input: a byte of flags (bit 0: the consumer's port;
- * bit 1: the client never reads), a list of choices for the pieces (see input_receive()), a list of
- * choices for the answers, and then what the client sends.
+ * bit 1: the client never reads; bit 2: it sends the same again and again), a list of choices for
+ * the pieces (see input_receive()), a list of choices for the answers, and then what the client
+ * sends.
  */
 #include "base/req.h"
 #include "frame/host_session.h"
@@ -10,7 +11,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FLAG_CONSUMER = 1, FLAG_NEVER_READS = 2 };
+enum { FLAG_CONSUMER = 1, FLAG_NEVER_READS = 2, FLAG_AGAIN = 4 };
+/* Bytes of a stream that repeats itself: the shortest requests fill the queue of replies. */
+enum { AGAIN_BYTES = 256 * 1024 };
 enum { IDS = 4096 }; /* counters of ids; two that meet in one only make a check weaker */
 
 /* What the answers' choices say. */
@@ -173,6 +176,26 @@ static void answer_late_ones(struct run *run, bool open)
     }
 }
 
+static struct tw_bytes again(struct tw_bytes once)
+{
+    static uint8_t stream[AGAIN_BYTES];
+    size_t n = 0;
+
+    if (once.n == 0)
+        return once;
+    for (; once.n <= AGAIN_BYTES - n; n += once.n)
+        memcpy(stream + n, once.p, once.n);
+    return (struct tw_bytes){stream, n};
+}
+
+/* Before the first request nobody may answer, after the end nobody can. */
+static void check_outside(struct run *run, int want)
+{
+    REQ("TW-SESS-004");
+    REQ("TW-SESS-010");
+    CHECK(tw_host_reply(&run->host, 0, NULL, false, -1) == want);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct run run;
@@ -185,6 +208,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run.answers = input_list(&input);
     CHECK(!tw_host_init(&run.host, flags & FLAG_CONSUMER ? &tw_consumer_port : &tw_producer_port));
     CHECK(!tw_rx_harden(&run.host.rx));
+    check_outside(&run, TW_E_NOT_FOUND);
+    if (flags & FLAG_AGAIN)
+        input = again(input);
     count_requests(&run, input);
     for (size_t i = 0; open && input.n; i++) {
         input_receive(&input, input_choice(pieces, i), &run.fds, &run.host.rx);
@@ -197,7 +223,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQ("TW-SESS-003");
     REQ("TW-SESS-008");
     CHECK(!open || run.full || run.n_last == run.n_wanted); /* nobody waits for ever */
+    tw_host_end(&run.host, "the input ends");
+    check_outside(&run, TW_E_CLOSED);
     tw_host_deinit(&run.host);
+    tw_host_deinit(NULL);
     REQ("TW-FD-004");
     input_check_closed(&run.fds);
     return 0;

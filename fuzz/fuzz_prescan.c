@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pre-scan against protobuf-c. The first byte of the input chooses the message, the rest is its
- * encoding. What the scan accepts protobuf-c must accept, within the cost that was said and with
- * every string whole, and the views of the hot messages must show the same values. Of what the scan
- * refuses protobuf-c may take some; but not what breaks the wire format where it looks too.
+ * encoding; 255 is a message that contains itself, which the schema has none of. What the scan
+ * accepts protobuf-c must accept, within the cost that was said and with every string whole, and
+ * the views of the hot messages must show the same values. Of what the scan refuses protobuf-c may
+ * take some; but not what breaks the wire format where it looks too.
  */
+#include <errno.h>
+
 #include "base/macros.h"
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
@@ -17,6 +20,34 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define REFUSED_ARENA_MAX ((size_t)64 << 20)
+
+enum { NEST = 255 };
+
+struct nest {
+    ProtobufCMessage base;
+    struct nest *inner;
+};
+
+extern const ProtobufCMessageDescriptor nest;
+
+static const ProtobufCFieldDescriptor nest_fields[] = {
+    {.name = "inner",
+     .id = 1,
+     .label = PROTOBUF_C_LABEL_OPTIONAL,
+     .type = PROTOBUF_C_TYPE_MESSAGE,
+     .offset = offsetof(struct nest, inner),
+     .descriptor = &nest},
+};
+static const ProtobufCIntRange nest_ranges[] = {{.start_value = 1}, {.orig_index = 1}};
+const ProtobufCMessageDescriptor nest = {
+    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+    .name = "nest",
+    .sizeof_message = sizeof(struct nest),
+    .n_fields = 1,
+    .fields = nest_fields,
+    .n_field_ranges = 1,
+    .field_ranges = nest_ranges,
+};
 
 static bool same(struct tw_bytes a, ProtobufCBinaryData b)
 {
@@ -97,6 +128,48 @@ static void check_strings(const ProtobufCMessageDescriptor *d, struct tw_bytes i
     }
 }
 
+/* With a byte less than it costs it is refused, and nothing is spent on it. */
+static void check_too_dear(const ProtobufCMessageDescriptor *d, struct tw_bytes in, size_t cost)
+{
+    struct tw_arena a = TW_ARENA_INIT(cost - 1);
+    struct tw_scan_fault fault;
+    ProtobufCMessage *msg;
+
+    REQ("TW-ENC-015");
+    CHECK(tw_pbc_unpack_why(d, &a, in, &msg, &fault) == TW_E_LIMIT && a.used == 0);
+    CHECK(fault.field == 0 && strcmp(fault.message, d->name) == 0);
+    CHECK(tw_pbc_unpack(d, &a, in, &msg) == TW_E_LIMIT);
+    tw_arena_deinit(&a);
+}
+
+static void check_packs(const ProtobufCMessage *msg)
+{
+    struct tw_buf out = TW_BUF_INIT(SIZE_MAX);
+
+    CHECK(!tw_pbc_pack(msg, &out));
+    CHECK(out.n == protobuf_c_message_get_packed_size(msg));
+    tw_buf_deinit(&out);
+}
+
+/* Neither is looked at: one has too many bytes, the other too many fields, both are not there. */
+static void check_beyond(struct tw_bytes in)
+{
+    static const ProtobufCMessageDescriptor wide = {.name = "wide",
+                                                    .n_fields = TW_SCAN_FIELDS_MAX + 1};
+    struct tw_bytes too_long = {in.p, (size_t)TW_SCAN_MESSAGE_MAX + 1};
+    ProtobufCMessageUnknownField field = {.tag = 1, .len = too_long.n};
+    ProtobufCMessage msg = {.descriptor = &nest, .n_unknown_fields = 1, .unknown_fields = &field};
+    struct tw_buf out = TW_BUF_INIT(SIZE_MAX);
+    struct nest whole = {.base = msg};
+    struct tw_scan_fault fault;
+    size_t cost;
+
+    REQ("TW-LIM-051");
+    CHECK(tw_scan(&nest, too_long, &cost, &fault) == TW_E_LIMIT && fault.offset == 0);
+    CHECK(tw_pbc_pack(&whole.base, &out) == TW_E_LIMIT && out.n == 0);
+    CHECK(tw_scan(&wide, in, &cost, &fault) == -EINVAL);
+}
+
 static void check_accepted(const ProtobufCMessageDescriptor *d, struct tw_bytes in, size_t cost)
 {
     struct tw_arena a = TW_ARENA_INIT(cost);
@@ -107,6 +180,8 @@ static void check_accepted(const ProtobufCMessageDescriptor *d, struct tw_bytes 
     CHECK(!tw_pbc_unpack(d, &a, in, &msg));
     CHECK(a.used <= cost);
     check_strings(d, in);
+    check_too_dear(d, in, cost);
+    check_packs(msg);
     if (d == &tw__commit_data_request__descriptor)
         check_commit(in, (const Tw__CommitDataRequest *)msg);
     else if (d == &tw__read_buffers_response__descriptor)
@@ -154,16 +229,21 @@ static void check_refused(const ProtobufCMessageDescriptor *d, struct tw_bytes i
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tw_bytes in = {.p = data, .n = size};
-    const ProtobufCMessageDescriptor *d = fuzz_message(input_byte(&in));
+    uint8_t which = input_byte(&in);
+    const ProtobufCMessageDescriptor *d = which == NEST ? &nest : fuzz_message(which);
     struct tw_scan_fault fault;
     size_t cost;
     int rc = tw_scan(d, in, &cost, &fault);
 
     REQ("TW-ENC-011");
     CHECK(rc == 0 || rc == TW_E_PROTOCOL || rc == TW_E_LIMIT);
-    if (rc == 0)
+    check_beyond(in);
+    if (rc == 0) {
         check_accepted(d, in, cost);
-    else
+        return 0;
+    }
+    CHECK(tw_scan(d, in, &cost, NULL) == rc);
+    if (d != &nest) /* protobuf-c would follow it as deep as it goes */
         check_refused(d, in, &fault);
     return 0;
 }

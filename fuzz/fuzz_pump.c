@@ -17,6 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STEPS_MAX = 64, BURST_FDS = 40 };
+enum { ASK_WHO = 0xf7, LOSE_SOCKET = 0xff }; /* of what is a receive otherwise */
 
 struct run {
     int sock[2]; /* the pump's and the peer's, -1 when it has gone */
@@ -71,8 +72,9 @@ static void receive(struct run *run)
     struct tw_bytes payload;
     int rc = tw_pump_in(run->sock[0], &run->rx);
 
-    CHECK(rc == 0 || rc == TW_MORE || rc == TW_E_CLOSED || rc == TW_E_PROTOCOL);
-    run->over = rc == TW_E_CLOSED || rc == TW_E_PROTOCOL;
+    CHECK(rc == 0 || rc == TW_MORE || rc == TW_E_CLOSED || rc == TW_E_PROTOCOL || rc == -EBADF);
+    CHECK((rc == -EBADF) == (run->sock[0] < 0));
+    run->over = rc != 0 && rc != TW_MORE;
     while (!run->over && !(rc = tw_rx_next(&run->rx, &payload)))
         input_touch(payload);
     run->over = run->over || rc == TW_E_PROTOCOL;
@@ -91,6 +93,15 @@ static void queue(struct run *run, bool with_fd)
     CHECK(rc == 0 || rc == TW_E_FULL);
     if (rc)
         tw_fd_close(&fd);
+}
+
+/* From now on each message has other ancillary data in front of its descriptors. */
+static void ask_who(struct run *run)
+{
+    int on = 1;
+
+    if (run->sock[0] >= 0)
+        CHECK(!setsockopt(run->sock[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
 }
 
 static void step(struct run *run)
@@ -116,11 +127,16 @@ static void step(struct run *run)
         break;
     case 5:
         rc = tw_pump_out(run->sock[0], &run->tx);
-        CHECK(rc == 0 || rc == TW_MORE || rc == TW_E_CLOSED);
+        CHECK(rc == 0 || rc == TW_MORE || rc == TW_E_CLOSED || (rc == -EBADF && run->sock[0] < 0));
         CHECK(rc != 0 || tw_tx_queued(&run->tx) == 0);
         break;
     default:
-        receive(run);
+        if (what == ASK_WHO)
+            ask_who(run);
+        else if (what == LOSE_SOCKET)
+            tw_fd_close(&run->sock[0]);
+        else
+            receive(run);
         break;
     }
 }

@@ -5,8 +5,12 @@
  *
  *   input := u8 room / 2, field*      field := u8 number << 3 | kind, u8 how often or how long,
  * value
+ *
+ * Without any field it is one message inside another that is as long as can be, or longer by one.
  */
 #include "fuzz/input.h"
+
+#include <sys/mman.h>
 
 #include "wire/reader.h"
 #include "wire/writer.h"
@@ -102,6 +106,25 @@ static void check_written(const struct script *s, struct tw_bytes written)
     CHECK(tw_read_field(&r, &f) == TW_MORE);
 }
 
+/* Its bytes are only passed over, and take no memory. */
+static void check_longest(bool longer)
+{
+    static uint8_t *memory;
+    const size_t room = (size_t)TW_WIRE_SIZE_MAX + 64;
+    struct tw_writer w;
+    uint8_t *nested;
+
+    if (!memory)
+        memory = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    w = tw_writer_of(memory, room);
+    nested = tw_put_begin(&w, 1);
+    w.p += TW_WIRE_SIZE_MAX + (size_t)longer;
+    tw_put_end(&w, nested);
+    CHECK(w.overflow == longer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct script s;
@@ -111,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     s = (struct script){.input = {data, size}};
     room = (size_t)input_byte(&s.input) * 2;
+    if (size == 1)
+        check_longest(room & 2);
     memory = malloc(room + 1); /* a sanitizer sees a write behind it, a mark sees it without one */
     CHECK(memory);
     memory[room] = 0xa5;

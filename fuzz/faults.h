@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that runs out where an input says so, and chance that is none. In a target that is made
- * with FAULTS our calls of malloc() and its kind, mmap(), mprotect(), memfd_create() and getrandom() come here.
+ * with FAULTS our calls of malloc() and its kind, mmap(), mprotect(), memfd_create() and
+ * getrandom() come here.
  */
 #pragma once
 

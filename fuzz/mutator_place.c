@@ -86,10 +86,10 @@ static void move_tail(struct mutator *m, size_t from, size_t to)
 bool put_at(struct mutator *m, const struct place *place, size_t at, size_t del, const void *ins,
             size_t n)
 {
-    size_t grown = n - del; /* wraps when it shrinks, as does what it is added to */
+    uint64_t grown = (uint64_t)n - del; /* wraps when it shrinks, as do the sizes it goes to */
     size_t more_sizes = n > del ? SIZE_GROWTH * place->n_boxes : 0;
 
-    if (n > m->max || m->n - del > m->max - n || m->max - m->n - grown < more_sizes)
+    if (n > m->max || m->n - del > m->max - n || m->max - m->n - (size_t)grown < more_sizes)
         return false;
     for (size_t i = 0; i < place->n_boxes; i++) {
         uint64_t size = get_size(mutator_input(m), &place->boxes[i]) + grown;

@@ -34,10 +34,11 @@ def stage_valgrind():
     """Programs that cmocka made; a script would only show that the interpreter is clean."""
     if not build("release", "-DTW_TESTS=ON"):
         return
+    apart = {"interop", "script", "exhaustive"}
     units = [
         t
         for t in listed_tests("release")
-        if not {"interop", "script", "exhaustive"} & set(properties(t).get("LABELS", [])) and t.get("command")
+        if not apart & set(properties(t).get("LABELS", [])) and t.get("command")
     ]
     if not units:
         report.check("valgrind: find the unit tests", False, "ctest lists none")
@@ -50,25 +51,28 @@ def stage_tsan():
         ctest("tsan", "-L", "threads", prefix=without_aslr(), suffix=" (tsan)")
 
 
-@stage(23, "msan", "every test under MSan, dependencies too")
+# What is not C is the same in every build: dev and release run it.
+NOT_HERE = "interop|exhaustive|script|release"
+
+
+@stage(23, "msan", "every test in C under MSan, dependencies too")
 def stage_msan():
     if build("msan"):
-        ctest("msan", "-LE", "interop|exhaustive", prefix=without_aslr(), suffix=" (msan)")
+        ctest("msan", "-LE", NOT_HERE, prefix=without_aslr(), suffix=" (msan)")
 
 
-@stage(24, "m32", "every test on 32 bits; the corpus under ASan and UBSan there too")
+@stage(24, "m32", "the corpus on 32 bits, plain and under ASan and UBSan")
 def stage_m32():
-    if build("m32"):
-        ctest("m32", "-LE", "interop|exhaustive|release", suffix=" (32-bit)")
-    if build("m32-asan", target="fuzzers"):
-        ctest("m32-asan", "-L", "corpus", prefix=without_aslr(), suffix=" (32-bit, ASan)")
+    for preset, suffix in ("m32", " (32-bit)"), ("m32-asan", " (32-bit, ASan)"):
+        if build(preset, target="fuzzers"):
+            ctest(preset, "-L", "corpus", prefix=without_aslr(), suffix=suffix)
 
 
-@stage(63, "long-m32", "every test on 32 bits under ASan and UBSan", long=True)
+@stage(63, "long-m32", "every test in C on 32 bits, plain and under ASan and UBSan", long=True)
 def stage_long_m32():
-    if build("m32-asan"):
-        ctest("m32-asan", "-LE", "interop|exhaustive", prefix=without_aslr(),
-              suffix=" (32-bit, ASan)")
+    for preset, suffix in ("m32", " (32-bit)"), ("m32-asan", " (32-bit, ASan)"):
+        if build(preset):
+            ctest(preset, "-LE", NOT_HERE, prefix=without_aslr(), suffix=suffix)
 
 
 @stage(64, "exhaustive", "the bounded-exhaustive tests, whole, under ASan with UBSan and MSan",

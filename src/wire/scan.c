@@ -8,6 +8,7 @@
 #include "base/macros.h"
 #include "base/req.h"
 #include "wire/field.h"
+#include "wire/plan.h"
 #include "wire/reader.h"
 
 /* What protobuf-c (libprotobuf-c 1.4.1) keeps while it reads, in bytes and counts. */
@@ -40,13 +41,6 @@ static const struct shape {
     [PROTOBUF_C_TYPE_MESSAGE] = {TW_WIRE_LEN, sizeof(ProtobufCMessage *)},
 };
 
-/* A bit for each type that comes as a varint. */
-static const uint32_t varint_types =
-    UINT32_C(1) << PROTOBUF_C_TYPE_INT32 | UINT32_C(1) << PROTOBUF_C_TYPE_SINT32 |
-    UINT32_C(1) << PROTOBUF_C_TYPE_INT64 | UINT32_C(1) << PROTOBUF_C_TYPE_SINT64 |
-    UINT32_C(1) << PROTOBUF_C_TYPE_UINT32 | UINT32_C(1) << PROTOBUF_C_TYPE_UINT64 |
-    UINT32_C(1) << PROTOBUF_C_TYPE_BOOL | UINT32_C(1) << PROTOBUF_C_TYPE_ENUM;
-
 static const char *const wire_faults[TW_WIRE_FAULT_MAX] = {
     [TW_WIRE_TRUNCATED] = "TW-ENC-001: a field is cut short",
     [TW_WIRE_BAD_VARINT] = "TW-ENC-001: a varint has over 10 bytes or 64 bits",
@@ -56,20 +50,23 @@ static const char *const wire_faults[TW_WIRE_FAULT_MAX] = {
     [TW_WIRE_BAD_TYPE] = "TW-ENC-001: a wire type is unknown",
 };
 
-/* One message of those that lie inside each other. */
+/* One message of those that lie inside each other. The innermost is a variable of walk() of which
+ * nobody keeps the address, so that it stays in registers; those around it wait in struct scan. */
 struct level {
-    struct tw_reader r;
+    const uint8_t *p, *end; /* what is left of it */
+    const uint8_t *plan;    /* what its tags announce: wire/plan.h */
     const ProtobufCMessageDescriptor *desc;
-    uint32_t first, dense; /* fields with the numbers from first on stand in order, so many */
-    uint32_t slab, room;   /* notes in protobuf-c's last slab, and how many are left of them */
-    uint64_t seen;         /* a bit for each field and oneof that has been there */
+    uint64_t seen;  /* a bit for each field of which it matters that it was there */
+    size_t members; /* fields so far */
 };
+
+enum { UNPLANNED = TW_MORE + 1 }; /* a field that does not go the quick way */
 
 struct scan {
     uint64_t cost;     /* bytes; 64 bits, for it is compared with the limit only at the end */
     const uint8_t *at; /* the tag of the field that is looked at */
     const char *why;
-    size_t depth;
+    struct level *level; /* of that field */
     struct level levels[TW_SCAN_DEPTH_MAX];
 };
 
@@ -85,28 +82,24 @@ static int too_much(struct scan *s, const char *why)
     return TW_E_LIMIT;
 }
 
-static inline int enter(struct scan *s, const ProtobufCMessageDescriptor *d, struct tw_bytes in)
+/* The start of a message. Tables made elsewhere have no plan. */
+static inline struct level level_of(const ProtobufCMessageDescriptor *d, struct tw_bytes in)
 {
-    REQ("TW-LIM-050");
-    if (s->depth == TW_SCAN_DEPTH_MAX)
-        return too_much(s, "TW-ENC-011: messages are nested too deep");
-    if (d->n_fields > TW_SCAN_FIELDS_MAX) /* a table that is not of our schema */
-        return -EINVAL;
-    s->cost += tw_arena_size(d->sizeof_message);
-    s->levels[s->depth++] = (struct level){
-        .r = tw_reader_of(in),
+    static const uint8_t nothing_planned[TW_PLAN_TAGS];
+    struct level l = {
+        .p = in.p,
+        .end = in.n ? in.p + in.n : in.p,
+        .plan = d->reserved1 ? (const uint8_t *)d->reserved1 : nothing_planned,
         .desc = d,
-        .first = d->n_fields ? d->fields[0].id : 0,
-        .dense = d->n_fields ? d->field_ranges[1].orig_index : 0,
-        .slab = FIRST_MEMBERS,
-        .room = FIRST_MEMBERS,
     };
-    return TW_MORE;
+
+    return l;
 }
 
-static const ProtobufCFieldDescriptor *search(const ProtobufCMessageDescriptor *d, uint32_t number)
+/* The field with this number, NULL when the schema has none. */
+static const ProtobufCFieldDescriptor *find(const ProtobufCMessageDescriptor *d, uint32_t number)
 {
-    for (unsigned i = 1; i < d->n_field_ranges; i++) {
+    for (unsigned i = 0; i < d->n_field_ranges; i++) {
         const ProtobufCIntRange *range = &d->field_ranges[i];
         uint32_t at = number - (uint32_t)range->start_value; /* huge when it is below */
 
@@ -116,31 +109,28 @@ static const ProtobufCFieldDescriptor *search(const ProtobufCMessageDescriptor *
     return NULL;
 }
 
-/* The field with this number, NULL when the schema has none. Most are in the first range. */
-static inline const ProtobufCFieldDescriptor *find(const struct level *l, uint32_t number)
+/* Whether the oneof of a field has a member: those alone share where their number is kept. */
+static bool has_member(const struct level *l, const ProtobufCFieldDescriptor *field)
 {
-    if (number - l->first < l->dense)
-        return &l->desc->fields[number - l->first];
-    return search(l->desc, number);
+    uint64_t seen = l->seen;
+
+    for (const ProtobufCFieldDescriptor *f = l->desc->fields; seen; f++, seen >>= 1)
+        if (seen & 1 && f->quantifier_offset == field->quantifier_offset)
+            return true;
+    return false;
 }
 
-/* Fields of a oneof share one bit, that of the first: they share where their number is kept. */
-static uint64_t bit_of(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *field)
+/* The structure, and the notes that were made while it was filled. */
+static inline uint64_t cost_of_message(const struct level *l)
 {
-    const ProtobufCFieldDescriptor *first = field;
+    uint64_t cost = tw_arena_size(l->desc->sizeof_message);
+    size_t slab = FIRST_MEMBERS;
 
-    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
-        for (first = d->fields; first->quantifier_offset != field->quantifier_offset;)
-            first++;
-    return UINT64_C(1) << (first - d->fields);
-}
-
-/* One more field than there are notes for: the next slab. */
-static void grow(struct scan *s, struct level *l)
-{
-    l->slab *= 2;
-    l->room = l->slab;
-    s->cost += (uint64_t)l->slab * MEMBER_SIZE;
+    for (size_t room = slab; room < l->members; room += slab) {
+        slab *= 2;
+        cost += (uint64_t)slab * MEMBER_SIZE;
+    }
+    return cost;
 }
 
 /* It is kept as it came, behind its tag, which has a byte at least. */
@@ -167,18 +157,44 @@ static int take_packed(struct scan *s, const struct shape *shape, struct tw_byte
     return 0;
 }
 
-static inline int take_content(struct scan *s, const ProtobufCFieldDescriptor *field,
-                               struct tw_bytes in)
+/* Whether a byte of eight is 0, by the borrow that it leaves in its top bit. */
+static inline bool has_nul_of_8(const uint8_t *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return (v - ones) & ~v & tops;
+}
+
+/* Strings are short: a call of memchr() would take longer. */
+static inline bool has_nul(struct tw_bytes b)
+{
+    const uint8_t *const end = b.p + b.n;
+
+    if (b.n >= 8) {
+        for (; end - b.p > 8; b.p += 8)
+            if (has_nul_of_8(b.p))
+                return true;
+        return has_nul_of_8(end - 8);
+    }
+    for (; b.n; b.n--)
+        if (!b.p[b.n - 1])
+            return true;
+    return false;
+}
+
+static int take_content(struct scan *s, const ProtobufCFieldDescriptor *field, struct tw_bytes in)
 {
     REQ("TW-ENC-008");
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
-        if (in.n && memchr(in.p, '\0', in.n))
+        if (has_nul(in))
             return broken(s, "TW-ENC-008: a string holds a NUL byte");
         s->cost += tw_arena_size(in.n + 1);
         return 0;
     case PROTOBUF_C_TYPE_MESSAGE:
-        return enter(s, field->descriptor, in);
+        return TW_MORE;
     default:
         s->cost += tw_arena_size(in.n);
         return 0;
@@ -186,12 +202,14 @@ static inline int take_content(struct scan *s, const ProtobufCFieldDescriptor *f
 }
 
 /* Fields of which it matters that they have been there already. */
-static inline int take_again(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field)
+static int take_again(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field)
 {
-    uint64_t bit = bit_of(l->desc, field);
+    uint64_t bit = UINT64_C(1) << (field - l->desc->fields);
     bool again = l->seen & bit;
 
     REQ("TW-ENC-012");
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        again = has_member(l, field);
     l->seen |= bit;
     if (field->label != PROTOBUF_C_LABEL_REPEATED)
         return again ? broken(s, "TW-ENC-012: a message or a oneof comes more than once") : 0;
@@ -200,8 +218,8 @@ static inline int take_again(struct scan *s, struct level *l, const ProtobufCFie
     return 0;
 }
 
-static int take_special(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field,
-                        const struct tw_field *f)
+static int take_known(struct scan *s, struct level *l, const ProtobufCFieldDescriptor *field,
+                      const struct tw_field *f)
 {
     const struct shape *shape = &shapes[field->type];
 
@@ -223,52 +241,159 @@ static int take_special(struct scan *s, struct level *l, const ProtobufCFieldDes
     return f->type == TW_WIRE_LEN ? take_content(s, field, f->bytes) : 0;
 }
 
-/* Returns TW_MORE when the field is a message, which is to be looked at first. */
-static inline int take(struct scan *s, struct level *l, const struct tw_field *f, size_t size)
+static int too_deep(struct scan *s, struct level *l, const uint8_t *at)
 {
-    const ProtobufCFieldDescriptor *field = find(l, f->number);
+    REQ("TW-LIM-050");
+    s->at = at;
+    s->level = l;
+    return too_much(s, "TW-ENC-011: messages are nested too deep");
+}
 
-    if (l->room == 0)
-        grow(s, l);
-    l->room--;
+/* Any field. TW_MORE and a level when the field is a message, which is to be looked at first. */
+static int take(struct scan *s, struct level *l)
+{
+    const ProtobufCFieldDescriptor *field;
+    struct tw_reader r = {l->p, l->end};
+    struct tw_field f;
+    enum tw_wire_fault fault = tw_field_at(&r, &f);
+    int rc;
+
+    REQ("TW-ENC-001");
+    s->at = l->p;
+    s->level = l;
+    if (fault)
+        return broken(s, wire_faults[fault]);
+    l->p = r.p;
+    field = find(l->desc, f.number);
     if (!field)
-        return take_unknown(s, size);
-    if (f->type == TW_WIRE_VARINT && varint_types >> field->type & 1 && !field->flags &&
-        field->label != PROTOBUF_C_LABEL_REPEATED)
-        return 0; /* a plain number, as most are */
-    return take_special(s, l, field, f);
+        return take_unknown(s, (size_t)(r.p - s->at));
+    rc = take_known(s, l, field, &f);
+    if (rc != TW_MORE)
+        return rc;
+    if (l == &s->levels[TW_SCAN_DEPTH_MAX - 1])
+        return too_deep(s, l, s->at);
+    l[1] = level_of(field->descriptor, f.bytes);
+    return TW_MORE;
+}
+
+/* The place behind a varint, NULL if it is not a good one. There is a byte at least. */
+static inline const uint8_t *behind_varint(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *const last = p + TW_WIRE_VARINT_MAX - 1;
+
+    while (*p >= 0x80)
+        if (++p == end || (p == last && *p > 1))
+            return NULL;
+    return p + 1;
+}
+
+/* One more of a repeated field. */
+static inline void count_element(struct level *l, unsigned index, size_t size, uint64_t *cost)
+{
+    *cost += size;
+    if (!(l->seen >> index & 1)) /* one array for all of them, rounded up once */
+        *cost += tw_arena_size(1);
+    l->seen |= UINT64_C(1) << index;
+}
+
+static inline int take_planned_bytes(struct level *l, unsigned plan, struct tw_bytes in,
+                                     uint64_t *cost)
+{
+    unsigned kind = plan % TW_PLAN_KINDS;
+
+    if (kind != TW_PLAN_BYTES && has_nul(in))
+        return UNPLANNED;
+    if (kind == TW_PLAN_STRINGS)
+        count_element(l, plan / TW_PLAN_KINDS, sizeof(char *), cost);
+    *cost += tw_arena_size(in.n + (kind != TW_PLAN_BYTES));
+    l->p = in.p + in.n;
+    return 0;
+}
+
+static inline int take_planned_message(struct level *l, unsigned plan, struct tw_bytes in,
+                                       uint64_t *cost)
+{
+    unsigned index = plan / TW_PLAN_KINDS, kind = plan % TW_PLAN_KINDS;
+
+    if (kind == TW_PLAN_MESSAGES)
+        count_element(l, index, sizeof(ProtobufCMessage *), cost);
+    else if (kind == TW_PLAN_MESSAGE ? l->seen >> index & 1 : l->seen != 0)
+        return UNPLANNED;
+    l->seen |= UINT64_C(1) << index;
+    l->p = in.p + in.n;
+    return TW_MORE;
+}
+
+/* The quick way for an ordinary field, of two bytes at least. TW_MORE when it is the message
+ * *ret_in at the place *ret_index; UNPLANNED, and nothing is changed, when there is more to look
+ * at, and be it only to tell what is wrong. */
+static inline int take_planned(struct level *l, uint64_t *cost, unsigned *ret_index,
+                               struct tw_bytes *ret_in)
+{
+    const uint8_t *p = l->p;
+    unsigned plan = l->plan[*p];
+    struct tw_bytes in;
+
+    if (*p++ >= 0x80 && (*p++ != 1 || p == l->end))
+        return UNPLANNED;
+    if (plan % TW_PLAN_KINDS == TW_PLAN_NUMBER) {
+        p = behind_varint(p, l->end);
+        l->p = p ? p : l->p;
+        return p ? 0 : UNPLANNED;
+    }
+    in.n = *p++;
+    in.p = p;
+    if (in.n >= 0x80 || in.n > (size_t)(l->end - p) || plan == TW_PLAN_NONE)
+        return UNPLANNED;
+    if (plan % TW_PLAN_KINDS <= TW_PLAN_BYTES)
+        return take_planned_bytes(l, plan, in, cost);
+    *ret_index = plan / TW_PLAN_KINDS;
+    *ret_in = in;
+    return take_planned_message(l, plan, in, cost);
 }
 
 /* Field after field. A message inside another one is looked at before the rest of that. */
-static int walk(struct scan *s)
+static int walk(struct scan *s, const ProtobufCMessageDescriptor *d, struct tw_bytes in)
 {
-    struct level *l = s->levels;
-    struct tw_reader r = l->r;
-    int rc = 0;
+    struct level l = level_of(d, in), *up = s->levels;
+    uint64_t cost = 0;
 
-    REQ("TW-ENC-001");
     for (;;) {
-        struct tw_field f = {0};
-        enum tw_wire_fault fault;
+        struct tw_bytes inner;
+        const uint8_t *at;
+        unsigned index;
+        int rc = UNPLANNED;
 
-        if (r.p == r.end) {
-            if (--s->depth == 0)
-                return 0;
-            r = (--l)->r;
+        if (l.p == l.end) {
+            cost += cost_of_message(&l);
+            if (up == s->levels)
+                break;
+            l = *--up;
             continue;
         }
-        s->at = r.p;
-        fault = tw_field_at(&r, &f);
-        if (fault)
-            return broken(s, wire_faults[fault]);
-        rc = take(s, l, &f, (size_t)(r.p - s->at));
+        l.members++;
+        at = l.p;
+        if (l.end - l.p >= 2)
+            rc = take_planned(&l, &cost, &index, &inner);
+        if (rc == 0)
+            continue;
         if (rc == TW_MORE) {
-            l->r.p = r.p;
-            r = (++l)->r;
-        } else if (rc) {
-            return rc;
+            *up = l;
+            if (++up == s->levels + TW_SCAN_DEPTH_MAX)
+                return too_deep(s, up - 1, at);
+            l = level_of(l.desc->fields[index].descriptor, inner);
+        } else {
+            *up = l;
+            rc = take(s, up);
+            if (rc == TW_MORE)
+                up++;
+            else if (rc)
+                return rc;
+            l = *up;
         }
     }
+    s->cost += cost;
+    return 0;
 }
 
 static struct tw_scan_fault fault_of(const struct scan *s, const ProtobufCMessageDescriptor *d,
@@ -276,11 +401,11 @@ static struct tw_scan_fault fault_of(const struct scan *s, const ProtobufCMessag
 {
     struct tw_scan_fault fault = {.why = s->why, .message = d->name};
 
-    if (s->depth && s->at) { /* some field is at fault, not the whole message */
-        struct tw_reader r = {s->at, s->levels[s->depth - 1].r.end};
+    if (s->level) { /* some field is at fault, not the whole message */
+        struct tw_reader r = {s->at, s->level->end};
 
         TW_IGNORE(tw_read_fault(&r, &fault.field)); /* the number is what is wanted */
-        fault.message = s->levels[s->depth - 1].desc->name;
+        fault.message = s->level->desc->name;
         fault.offset = (size_t)(s->at - in.p);
     }
     return fault;
@@ -290,21 +415,23 @@ int tw_scan(const ProtobufCMessageDescriptor *d, struct tw_bytes in, size_t *ret
             struct tw_scan_fault *ret_fault)
 {
     struct scan s;
-    int rc = TW_MORE;
+    int rc;
 
-    s.cost = s.depth = 0; /* the levels are made as they are entered */
-    s.at = NULL;
+    s.cost = 0; /* the levels are made as they are entered */
+    s.level = NULL;
+    if (d->n_fields > TW_SCAN_FIELDS_MAX) /* a table that is not of our schema */
+        return -EINVAL;
     REQ("TW-LIM-051");
     if (in.n > TW_SCAN_MESSAGE_MAX)
         rc = too_much(&s, "TW-LIM-051: the message is too long");
     else
-        rc = enter(&s, d, in);
-    if (rc == TW_MORE)
-        rc = walk(&s);
+        rc = walk(&s, d, in);
     REQ("TW-ENC-015");
     REQ("TW-LIM-052");
-    if (!rc && s.cost > TW_SCAN_COST_MAX(in.n))
+    if (!rc && s.cost > TW_SCAN_COST_MAX(in.n)) {
+        s.level = NULL;
         rc = too_much(&s, "TW-ENC-015: the message would take too much memory");
+    }
     if (!rc)
         *ret_cost = (size_t)s.cost;
     else if (rc > 0 && ret_fault)

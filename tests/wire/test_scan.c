@@ -13,6 +13,7 @@
 #include "tests/wire/schema.h"
 #include "trace_config.pb-c.h"
 #include "wire/pbc.h"
+#include "wire/plan.h"
 #include "wire/reader.h"
 #include "wire/writer.h"
 
@@ -201,6 +202,9 @@ static struct tw_bytes nest(uint8_t in[512], size_t n)
 
 static void nesting_ends_at_64(void **state)
 {
+    static uint8_t plan[TW_PLAN_TAGS] = {[(PROTOBUF_C_TYPE_MESSAGE + 1) << 3 | TW_WIRE_LEN] =
+                                             TW_PLAN_MESSAGE +
+                                             TW_PLAN_KINDS * PROTOBUF_C_TYPE_MESSAGE};
     struct tw_scan_fault fault;
     uint8_t in[512];
     struct made m;
@@ -209,10 +213,13 @@ static void nesting_ends_at_64(void **state)
     REQ("TW-ENC-011");
     REQ("TW-LIM-050");
     make(&m, PROTOBUF_C_LABEL_OPTIONAL, 0);
-    assert_int_equal(check(&m.d, nest(in, TW_SCAN_DEPTH_MAX), NULL), 0);
-    assert_int_equal(check(&m.d, nest(in, TW_SCAN_DEPTH_MAX + 1), &fault), TW_E_LIMIT);
-    assert_non_null(strstr(fault.why, "nested"));
-    assert_int_equal(fault.field, PROTOBUF_C_TYPE_MESSAGE + 1);
+    for (int planned = 0; planned < 2; planned++) {
+        m.d.reserved1 = planned ? plan : NULL;
+        assert_int_equal(check(&m.d, nest(in, TW_SCAN_DEPTH_MAX), NULL), 0);
+        assert_int_equal(check(&m.d, nest(in, TW_SCAN_DEPTH_MAX + 1), &fault), TW_E_LIMIT);
+        assert_non_null(strstr(fault.why, "nested"));
+        assert_int_equal(fault.field, PROTOBUF_C_TYPE_MESSAGE + 1);
+    }
 }
 
 static void a_table_with_too_many_fields_is_our_own_fault(void **state)
@@ -397,12 +404,46 @@ static void a_message_that_is_too_long_is_not_looked_at(void **state)
     free(in);
 }
 
+/* The kind that a plan has to give a field: only what is ordinary is planned. */
+static enum tw_plan_kind kind_of(const ProtobufCFieldDescriptor *field)
+{
+    bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
+
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        return field->type == PROTOBUF_C_TYPE_MESSAGE ? TW_PLAN_CHOICE : TW_PLAN_NONE;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
+        return repeated ? TW_PLAN_MESSAGES : TW_PLAN_MESSAGE;
+    if (field->type == PROTOBUF_C_TYPE_STRING)
+        return repeated ? TW_PLAN_STRINGS : TW_PLAN_STRING;
+    if (repeated)
+        return TW_PLAN_NONE;
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
+        return TW_PLAN_BYTES;
+    return wire_of(field->type) == TW_WIRE_VARINT ? TW_PLAN_NUMBER : TW_PLAN_NONE;
+}
+
+static void has_its_plan(const ProtobufCMessageDescriptor *d)
+{
+    uint8_t wanted[TW_PLAN_TAGS] = {0};
+
+    for (unsigned i = 0; i < d->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &d->fields[i];
+        size_t tag = (size_t)field->id << 3 | wire_of(field->type);
+
+        if (tag < TW_PLAN_TAGS && kind_of(field))
+            wanted[tag] = (uint8_t)(kind_of(field) + TW_PLAN_KINDS * i);
+    }
+    if (d->n_fields)
+        assert_memory_equal(d->reserved1, wanted, sizeof(wanted));
+}
+
 /* Ends, for no message of the schema contains itself; if one did, the depth would tell. */
 static void fits(const ProtobufCMessageDescriptor *d, size_t depth)
 {
     REQ("TW-ENC-016");
     assert_true(depth <= TW_SCAN_DEPTH_MAX);
     assert_true(d->n_fields <= TW_SCAN_FIELDS_MAX);
+    has_its_plan(d);
     for (unsigned i = 0; i < d->n_fields; i++) {
         assert_int_not_equal(d->fields[i].label, PROTOBUF_C_LABEL_REQUIRED);
         if (d->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
@@ -418,19 +459,60 @@ static void the_schema_fits(void **state)
         fits(schema_messages[i], 1);
 }
 
+/* The same table without plans, so that every field goes the long way. */
+static const ProtobufCMessageDescriptor *unplanned(struct tw_arena *a,
+                                                   const ProtobufCMessageDescriptor *d)
+{
+    ProtobufCMessageDescriptor *copy = tw_arena_alloc(a, sizeof(*copy));
+    ProtobufCFieldDescriptor *fields = tw_arena_alloc(a, d->n_fields * sizeof(*fields));
+
+    assert_non_null(copy);
+    assert_non_null(fields);
+    *copy = *d;
+    copy->reserved1 = NULL;
+    copy->fields = fields;
+    for (unsigned i = 0; i < d->n_fields; i++) {
+        fields[i] = d->fields[i];
+        if (fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
+            fields[i].descriptor = unplanned(a, fields[i].descriptor);
+    }
+    return copy;
+}
+
+static void agree(const ProtobufCMessageDescriptor *d, const ProtobufCMessageDescriptor *plain,
+                  struct tw_bytes in)
+{
+    struct tw_scan_fault quick = {0}, slow = {0};
+    size_t quick_cost = 0, slow_cost = 0;
+
+    assert_int_equal(tw_scan(d, in, &quick_cost, &quick), tw_scan(plain, in, &slow_cost, &slow));
+    assert_int_equal(quick_cost, slow_cost);
+    assert_ptr_equal(quick.why, slow.why);
+    assert_ptr_equal(quick.message, slow.message);
+    assert_int_equal(quick.field, slow.field);
+    assert_int_equal(quick.offset, slow.offset);
+}
+
 /* Every seed of the fuzz target, cut off anywhere, and with any byte changed. */
 static void try_edits(const ProtobufCMessageDescriptor *d, uint8_t *in, size_t n)
 {
     static const uint8_t edits[] = {0x01, 0x02, 0x04, 0x07, 0x80, 0xff};
 
-    for (size_t i = 0; i <= n; i++)
+    struct tw_arena a = TW_ARENA_INIT(ARENA_MAX);
+    const ProtobufCMessageDescriptor *plain = unplanned(&a, d);
+
+    for (size_t i = 0; i <= n; i++) {
         TW_IGNORE(check(d, (struct tw_bytes){in, i}, NULL));
+        agree(d, plain, (struct tw_bytes){in, i});
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t e = 0; e < sizeof(edits); e++) {
             in[i] ^= edits[e];
             TW_IGNORE(check(d, (struct tw_bytes){in, n}, NULL));
+            agree(d, plain, (struct tw_bytes){in, n});
             in[i] ^= edits[e];
         }
+    tw_arena_deinit(&a);
 }
 
 static size_t read_seed(const char *name, uint8_t in[4096])

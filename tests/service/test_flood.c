@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,8 +70,10 @@ static void begin(struct scene *s)
     assert_int_equal(tw_daemon_new(s->loop, &options, &s->daemon, &socket), 0);
     s->service = fork();
     assert_true(s->service >= 0);
-    if (s->service == 0)
+    if (s->service == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not come to its end */
         _exit(tw_loop_run(s->loop) != 0);
+    }
 }
 
 static void end(struct scene *s)

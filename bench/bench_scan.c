@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pre-scan against the unpack that it guards, protobuf-c's into an arena: the same recorded
- * messages (corpus/prescan) in the same run, as a ratio. Ends with status 1 when the scan takes
- * more than a quarter of the unpack. Runs from the source tree.
+ * messages (corpus/prescan) in the same run, as a ratio. Ends with status 1 when all the scans
+ * together take more than a quarter of the unpacks: each type has a few short messages only, too
+ * little to judge it by. Runs from the source tree.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -102,20 +103,19 @@ static void unpack(void *unused)
     }
 }
 
-static bool measure(size_t place)
+/* Adds to the sums: ns of a message on average, scanned and unpacked. */
+static void measure(size_t place, double sums[2])
 {
     struct tw_bench_result best;
-    char what[128];
 
     load(place);
     if (!work.n)
         abort();
     best = tw_bench(scan, unpack, NULL);
-    snprintf(what, sizeof(what),
-             "scan %s, %zu messages of %zu bytes on average, %.0f ns: the unpack takes longer",
-             work.type->name, work.n, work.bytes / work.n,
-             (double)best.ns[0] / (double)(ROUNDS * work.n));
-    return tw_bench_at_least(what, (double)best.ns[1] / (double)best.ns[0], UNPACK_AT_LEAST);
+    for (int i = 0; i < 2; i++)
+        sums[i] += (double)best.ns[i] / (double)(ROUNDS * work.n);
+    printf("     %s, %zu messages of %zu bytes on average: %.2f\n", work.type->name, work.n,
+           work.bytes / work.n, (double)best.ns[1] / (double)best.ns[0]);
 }
 
 int main(void)
@@ -127,11 +127,14 @@ int main(void)
         SCHEMA_PRODUCER_PORT + 9, /* GetAsyncCommandResponse */
         SCHEMA_CONSUMER_PORT,     /* EnableTracingRequest: a TraceConfig */
     };
-    bool good = true;
+    double sums[2] = {0};
+    bool good;
 
     work.arena = TW_ARENA_INIT(SIZE_MAX / 2);
     for (size_t i = 0; i < TW_ARRAY_LEN(places); i++)
-        good = measure(places[i]) && good;
+        measure(places[i], sums);
+    good = tw_bench_at_least("times the scan is the unpack, one message of each type",
+                             sums[1] / sums[0], UNPACK_AT_LEAST);
     tw_arena_deinit(&work.arena);
     return good ? 0 : 1;
 }

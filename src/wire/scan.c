@@ -252,6 +252,7 @@ static int too_deep(struct scan *s, struct level *l, const uint8_t *at)
 /* Any field. TW_MORE and a level when the field is a message, which is to be looked at first. */
 static int take(struct scan *s, struct level *l)
 {
+    const ProtobufCMessageDescriptor *inner;
     const ProtobufCFieldDescriptor *field;
     struct tw_reader r = {l->p, l->end};
     struct tw_field f;
@@ -272,7 +273,10 @@ static int take(struct scan *s, struct level *l)
         return rc;
     if (l == &s->levels[TW_SCAN_DEPTH_MAX - 1])
         return too_deep(s, l, s->at);
-    l[1] = level_of(field->descriptor, f.bytes);
+    inner = field->descriptor;
+    if (inner->n_fields > TW_SCAN_FIELDS_MAX) /* a table that is not of our schema */
+        return -EINVAL;
+    l[1] = level_of(inner, f.bytes);
     return TW_MORE;
 }
 

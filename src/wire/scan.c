@@ -291,6 +291,15 @@ static inline const uint8_t *behind_varint(const uint8_t *p, const uint8_t *end)
     return p + 1;
 }
 
+static inline int take_planned_number(struct level *l, const uint8_t *p)
+{
+    p = behind_varint(p, l->end);
+    if (!p)
+        return UNPLANNED;
+    l->p = p;
+    return 0;
+}
+
 /* One more of a repeated field. */
 static inline void count_element(struct level *l, unsigned index, size_t size, uint64_t *cost)
 {
@@ -340,11 +349,8 @@ static inline int take_planned(struct level *l, uint64_t *cost, unsigned *ret_in
 
     if (*p++ >= 0x80 && (*p++ != 1 || p == l->end))
         return UNPLANNED;
-    if (plan % TW_PLAN_KINDS == TW_PLAN_NUMBER) {
-        p = behind_varint(p, l->end);
-        l->p = p ? p : l->p;
-        return p ? 0 : UNPLANNED;
-    }
+    if (plan % TW_PLAN_KINDS == TW_PLAN_NUMBER)
+        return take_planned_number(l, p);
     in.n = *p++;
     in.p = p;
     if (in.n >= 0x80 || in.n > (size_t)(l->end - p) || plan == TW_PLAN_NONE)

@@ -20,6 +20,10 @@ def mark(number):
     return f'REQ("{rule(number)}");\n'
 
 
+REGISTERED = {1: "MUST\tstrict", 2: "SHOULD\t-", 5: "MUST\t-", 6: "MUST\t-",
+              3: "SHOULD\tstrict", 4: "SHOULD\tstrict"}
+
+
 def sound_tree():
     """Rules kept and shown in every way that counts."""
     return {
@@ -31,8 +35,8 @@ def sound_tree():
         "spec/session/toy.tsv": f"# a cell\tof\t{rule(1)}\nidle\tthrow\t{rule(6)}\n",
         "spec/vectors/toy.json": f'[{{"id": "toy-1", "requirement": "{rule(4)}"}}]\n',
         "spec/model/toy.pml": f"/* {rule(6)} */\n",
-        "spec/register.tsv": "".join(f"{rule(n)}\t{'SHOULD' if n == 2 else 'MUST'}\tactive\n"
-                                     for n in range(1, 7)),
+        "spec/register.tsv": "".join(f"{rule(n)}\t{level}\tactive\n"
+                                     for n, level in REGISTERED.items()),
         "src/toy/toy.c": mark(1) + f'const char *why = "{rule(3)}: too many";\n' + mark(4),
         "src/conform/toy.c": mark(6),
         "tests/toy/test_toy.c": f'{{"{rule(1)}", 1}},\n',
@@ -78,7 +82,7 @@ def both(one, other):
 
 
 RED = f"**{rule(2)}** (host, SHOULD) It is red.\n"
-RED_ROW = f"{rule(2)}\tSHOULD\tactive\n"
+RED_ROW = f"{rule(2)}\tSHOULD\t-\tactive\n"
 FAULTS = {  # what is done to the sound tree, and what has to be said about it
     "a MUST without code": (edited("src/toy/toy.c", mark(1), ""), f"{rule(1)} has no code"),
     "a mark in a comment": (edited("src/toy/toy.c", mark(1), f"/* {mark(1)} */"),
@@ -112,16 +116,20 @@ FAULTS = {  # what is done to the sound tree, and what has to be said about it
     "disappeared": (edited("spec/toy.md", RED, ""), f"{rule(2)} has disappeared"),
     "gone from the register too": (both(edited("spec/toy.md", RED, ""),
                                         edited("spec/register.tsv", RED_ROW, "")),
-                                   f"lost its line {rule(2)} SHOULD"),
+                                   f"lost its line of {rule(2)}"),
     "not registered": (added("spec/toy.md", f"\n**{rule(7)}** (both, MAY) Be square.\n"),
                        f"{rule(7)} is not in"),
-    "withdrawn, yet there": (edited("spec/register.tsv", "SHOULD\tactive", "SHOULD\twithdrawn"),
+    "withdrawn, yet there": (edited("spec/register.tsv", RED_ROW, RED_ROW.replace("active", "withdrawn")),
                              f"{rule(2)} was withdrawn"),
-    "registered twice": (added("spec/register.tsv", f"{rule(2)}\tSHOULD\tactive\n"),
+    "registered twice": (added("spec/register.tsv", RED_ROW),
                          f"{rule(2)} is there twice"),
-    "a torn register": (added("spec/register.tsv", f"{rule(7)}\tOUGHT\tactive\n"), "want an id"),
-    "a changed level": (edited("spec/register.tsv", "SHOULD", "MAY"),
-                        f"lost its line {rule(2)} SHOULD"),
+    "a torn register": (added("spec/register.tsv", f"{rule(7)}\tOUGHT\t-\tactive\n"), "want an id"),
+    "a lowered level": (edited("spec/toy.md", "(client, MUST)", "(client, MAY)"),
+                        f"{rule(6)} is MAY - here, and MUST - in"),
+    "no longer strict": (edited("spec/toy.md", " *strict*", ""),
+                         f"{rule(1)} is MUST - here, and MUST strict in"),
+    "another level in the register": (edited("spec/register.tsv", "SHOULD\t-", "MAY\t-"),
+                                      f"{rule(2)} is SHOULD - here, and MAY - in"),
     "no rules": (lambda files: files.clear(), "no rule found"),
 }
 

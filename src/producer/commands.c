@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service wants: the replies to GetAsyncCommand. All of it is untrusted. */
 #include "base/bytes.h"
+#include "base/req.h"
 #include "producer/endpoint.h"
 #include "wire/reader.h"
 
@@ -105,7 +106,8 @@ static int setup(struct tw_producer *p, const struct args *args, struct tw_insta
     source = find_source(p, config.name);
     if (!p->arbiter || !source || find_instance(p, args->id))
         return TW_E_INVALID;
-    if (p->n_instances == TW_INSTANCES_MAX)
+    REQ("TW-LIM-061");
+    if (p->n_instances == TW_PRODUCER_INSTANCES_MAX)
         return TW_E_LIMIT;
     r = tw_instance_new(&in, p->arbiter, args->id, args->config, &config);
     if (r)

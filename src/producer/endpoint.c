@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/req.h"
 #include "base/sock.h"
 #include "frame/pump.h"
 #include "producer/connect.h"
@@ -408,7 +409,8 @@ int tw_producer_register(struct tw_producer *producer, const struct tw_data_sour
     for (; *end; end = &(*end)->next)
         if (strcmp((*end)->name, config->name) == 0)
             return TW_E_EXISTS;
-    if (producer->n_sources == TW_DATA_SOURCES_MAX)
+    REQ("TW-LIM-060");
+    if (producer->n_sources == TW_PRODUCER_SOURCES_MAX)
         return TW_E_LIMIT;
     r = tw_source_new(&source, config);
     if (r)

@@ -11,8 +11,11 @@
 #include "tracewire/producer.h"
 
 enum {
-    TW_DATA_SOURCES_MAX = 128, /* a producer: each may have a request outstanding at once */
-    TW_INSTANCES_MAX = 256,    /* a producer: what a service may make us keep */
+    /* Data sources of a producer: each may have a request outstanding at once, and
+     * TW_REQUESTS_MAX leaves as much again for the rest. TW-LIM-060 */
+    TW_PRODUCER_SOURCES_MAX = 128,
+    /* Instances at once: what a service may make a producer keep. TW-LIM-061 */
+    TW_PRODUCER_INSTANCES_MAX = 256,
 };
 
 struct tw_data_source {

@@ -352,6 +352,44 @@ static void commands_that_make_no_sense_are_counted_and_ignored(void **state)
     world_deinit(&w);
 }
 
+static void a_program_registers_so_many_data_sources(void **state)
+{
+    char name[16];
+    struct tw_data_source_config source = {.name = name};
+    struct tw_producer_config c = {.socket = "@x", .name = "x"};
+    struct tw_producer *p;
+
+    REQ("TW-LIM-060");
+    (void)state;
+    assert_int_equal(tw_producer_open(&p, &c), 0);
+    for (int i = 0; i <= TW_PRODUCER_SOURCES_MAX; i++) {
+        snprintf(name, sizeof(name), "source %d", i);
+        assert_int_equal(tw_producer_register(p, &source),
+                         i < TW_PRODUCER_SOURCES_MAX ? 0 : TW_E_LIMIT);
+    }
+    tw_producer_close(p);
+}
+
+static void a_service_sets_up_so_many_instances(void **state)
+{
+    struct tw_producer_stats stats;
+    struct world w;
+
+    REQ("TW-LIM-061");
+    (void)state;
+    world_init(&w);
+    bring_up(&w);
+    send_memory(&w, 4);
+    for (uint64_t id = 1; id <= TW_PRODUCER_INSTANCES_MAX + 2; id++)
+        command(&w, 6, id, 0, config, -1);
+    command(&w, 1, 1, 0, config, -1); /* the others are served */
+    UNTIL(&w, w.starts == 1);
+    assert_int_equal(w.setups, TW_PRODUCER_INSTANCES_MAX);
+    tw_producer_stats(w.producer, &stats);
+    assert_int_equal(stats.bad_commands, 2);
+    world_deinit(&w);
+}
+
 static void memory_that_is_not_as_it_must_be_ends_the_connection(void **state)
 {
     struct world w;
@@ -420,6 +458,8 @@ int main(void)
         tw_unit_test(an_instance_is_set_up_started_flushed_cleared_and_stopped),
         tw_unit_test(after_a_disconnect_everything_is_registered_again),
         tw_unit_test(commands_that_make_no_sense_are_counted_and_ignored),
+        tw_unit_test(a_program_registers_so_many_data_sources),
+        tw_unit_test(a_service_sets_up_so_many_instances),
         tw_unit_test(memory_that_is_not_as_it_must_be_ends_the_connection),
         tw_unit_test(a_service_without_shared_memory_is_left),
         tw_unit_test(bad_configs_are_refused),

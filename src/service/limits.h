@@ -48,9 +48,11 @@ enum {
 /* Sequences of one session: more than any trace has, and what producers that come and go may make
  * it remember (some 64 MiB). TW-LIM-036 */
 #define TW_SEQUENCES_MAX UINT32_C(1000000)
-/* Bytes one decoded request may cost: what the pre-scan allows the largest frame. TW-LIM-024 */
+/* Bytes one decoded request may cost, or the stats of a session while they are written: what the
+ * pre-scan allows the largest frame. TW-LIM-024 */
 #define TW_REQUEST_ARENA_MAX TW_SCAN_COST_MAX(TW_FRAME_PAYLOAD_MAX)
-/* Bytes of what a trace config may cost for the life of its session. TW-LIM-025 */
+/* Bytes of what a trace config may cost for the life of its session: a second bound, above what
+ * the pre-scan allows the largest frame. TW-LIM-025 */
 #define TW_SESSION_ARENA_MAX ((size_t)8 * 1024 * 1024)
 /* Bytes that may wait for a peer before its next request is looked at. TW-LIM-026 */
 #define TW_TX_BACKLOG ((size_t)256 * 1024)

@@ -29,7 +29,7 @@ def valgrind_one(test):
     report.check(f"{test['name']} (valgrind)", status == 0, output, time.monotonic() - start)
 
 
-@stage(21, "valgrind", "unit tests under valgrind")
+@stage(59, "valgrind", "unit tests under valgrind", long=True)
 def stage_valgrind():
     """Programs that cmocka made; a script would only show that the interpreter is clean."""
     if not build("release", "-DTW_TESTS=ON"):

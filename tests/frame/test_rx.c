@@ -105,6 +105,37 @@ static void long_streams_come_through(void **state)
     long_stream_in_pieces_of(TW_FRAME_MAX);
 }
 
+/* What a large frame has behind a small one is moved to make room for all of it: once, and as soon
+ * as its size is known. */
+static void room_for_a_frame_is_made_once(void **state)
+{
+    struct tw_buf wire = WIRE_INIT;
+    uint8_t *body = calloc(1, TW_FRAME_PAYLOAD_MAX);
+    const size_t small = TW_FRAME_HEADER + 10, begun = TW_FRAME_HEADER + 1;
+    struct tw_bytes payload;
+    struct tw_rx rx;
+    uint8_t *p;
+    size_t n;
+
+    (void)state;
+    assert_non_null(body);
+    wire_put_payload(&wire, (struct tw_bytes){body, small - TW_FRAME_HEADER});
+    wire_put_payload(&wire, (struct tw_bytes){body, TW_FRAME_PAYLOAD_MAX});
+    assert_int_equal(tw_rx_init(&rx), 0);
+    rx_put(&rx, (struct tw_bytes){wire.p, small + begun}, NULL, 0);
+    assert_int_equal(tw_rx_next(&rx, &payload), 0);
+    assert_int_equal(tw_rx_next(&rx, &payload), TW_MORE);
+    tw_rx_space(&rx, &p, &n);
+    assert_int_equal(n, TW_FRAME_MAX - begun);
+    rx_put(&rx, (struct tw_bytes){wire.p + small + begun, n}, NULL, 0);
+    assert_int_equal(tw_rx_next(&rx, &payload), 0);
+    assert_int_equal(payload.n, TW_FRAME_PAYLOAD_MAX);
+    assert_int_equal(rx.buf.moved, begun);
+    tw_rx_deinit(&rx);
+    tw_buf_deinit(&wire);
+    free(body);
+}
+
 static void too_large_is_known_from_the_header(void **state)
 {
     struct tw_rx rx;
@@ -294,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         tw_unit_test(frames_come_out_of_any_split),
         tw_unit_test(long_streams_come_through),
+        tw_unit_test(room_for_a_frame_is_made_once),
         tw_unit_test(too_large_is_known_from_the_header),
         tw_unit_test(descriptor_belongs_to_the_frame_of_the_last_byte),
         tw_unit_test(each_frame_gets_its_own_descriptor),

@@ -47,15 +47,17 @@ struct tw_client_event_out {
 TW_MUST_USE int tw_client_init(struct tw_client *client, const struct tw_port *port);
 void tw_client_deinit(struct tw_client *client);
 
-/* Asks for the port. TW_E_INVALID when that was done already, TW_E_CLOSED, TW_E_FULL. */
+/* Asks for the port. TW_E_INVALID when that was done already, TW_E_CLOSED, TW_E_FULL. Negative
+ * (-ENOMEM): nothing was sent, and it may be tried again. */
 TW_MUST_USE int tw_client_bind(struct tw_client *client);
 
 /*
  * Calls a method. Not before TW_CLIENT_BOUND (TW_E_INVALID). TW_E_NOT_FOUND when the service does
  * not have the method, TW_E_LIMIT when too many calls are outstanding or this one fits no frame,
- * TW_E_FULL when too much is queued, TW_E_CLOSED. fd is -1 or taken on success. With drop_reply no
- * event follows. ret_request_id may be NULL. A host may never answer: how long to wait is the
- * caller's to say, with tw_client_end() when it has waited long enough (TW-SESS-033).
+ * TW_E_FULL when too much is queued, TW_E_CLOSED. After any of these, and when it is negative
+ * (-ENOMEM), nothing was sent and the connection may go on. fd is -1 or taken on success. With
+ * drop_reply no event follows. ret_request_id may be NULL. A host may never answer: how long to
+ * wait is the caller's to say, with tw_client_end() when it has waited long enough (TW-SESS-033).
  */
 TW_MUST_USE int tw_client_call(struct tw_client *client, uint32_t method, struct tw_bytes args,
                                bool drop_reply, int fd, void *user, uint64_t *ret_request_id);
@@ -64,7 +66,7 @@ TW_MUST_USE int tw_client_call(struct tw_client *client, uint32_t method, struct
  * The next event. TW_MORE when the received bytes hold none. TW_AGAIN after TW_FRAMES_PER_CALL
  * frames without one: call again, when others have had their turn (TW-SESS-032). When the
  * connection is over, first every outstanding request comes out as TW_CLIENT_REFUSED, then
- * TW_E_CLOSED, for the reason in client->why.
+ * TW_E_CLOSED, for the reason in client->why. Never negative: it takes no memory.
  */
 TW_MUST_USE int tw_client_next(struct tw_client *client, struct tw_client_event_out *ret_event);
 

@@ -37,7 +37,8 @@ void tw_host_deinit(struct tw_host *host);
  * The next call. TW_MORE when the received bytes hold none. TW_AGAIN after TW_FRAMES_PER_CALL
  * frames without one: call again, when others have had their turn (TW-SESS-032). TW_E_CLOSED when
  * the connection is over, for the reason in host->why: what is still queued may be sent, then it
- * must be closed.
+ * must be closed. Negative (-ENOMEM): the frame is used up and what it asked for will not happen,
+ * so that the connection must be closed, too: its client would wait for ever.
  */
 TW_MUST_USE int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call);
 
@@ -45,7 +46,8 @@ TW_MUST_USE int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call
  * Answers a call. reply NULL: refused, no body. has_more only for a stream method; the last reply
  * ends the request. fd is -1 or taken on success. TW_E_NOT_FOUND when no reply is (any longer)
  * wanted, TW_E_LIMIT when the reply fits no frame (the call may be refused instead), TW_E_FULL when
- * the peer does not read: then the connection must be closed.
+ * the peer does not read: then the connection must be closed. Negative (-ENOMEM): nothing was sent
+ * and the reply is still wanted; who does not try again must close the connection.
  */
 TW_MUST_USE int tw_host_reply(struct tw_host *host, uint64_t request_id,
                               const struct tw_bytes *reply, bool has_more, int fd);

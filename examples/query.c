@@ -91,6 +91,17 @@ static int receive_frame(struct connection *c, struct tw_frame *ret_frame)
     return 0;
 }
 
+/* Waits for the answer to a request. A frame may be empty, and means nothing then. */
+static int receive_answer(struct connection *c, const struct tw_frame *request,
+                          enum tw_frame_kind kind, struct tw_frame *ret_answer)
+{
+    do {
+        if (receive_frame(c, ret_answer))
+            return -1;
+    } while (c->done == TW_FRAME_HEADER);
+    return ret_answer->kind == kind && ret_answer->request_id == request->request_id ? 0 : -1;
+}
+
 /* Binds ConsumerPort; *call then calls the method. */
 static int bind_port(struct connection *c, struct tw_frame *call)
 {
@@ -99,9 +110,9 @@ static int bind_port(struct connection *c, struct tw_frame *call)
     struct tw_bytes left;
 
     bind.bind.service_name = bytes_of("ConsumerPort");
-    if (send_frame(c, &bind) || receive_frame(c, &reply))
+    if (send_frame(c, &bind) || receive_answer(c, &bind, TW_FRAME_BIND_REPLY, &reply))
         return -1;
-    if (reply.kind != TW_FRAME_BIND_REPLY || !reply.bind_reply.success)
+    if (!reply.bind_reply.success)
         return -1;
     *call = (struct tw_frame){.kind = TW_FRAME_INVOKE, .request_id = 2};
     call->invoke.service_id = reply.bind_reply.service_id;
@@ -120,9 +131,10 @@ static int query(struct connection *c)
 {
     struct tw_frame call, reply;
 
-    if (bind_port(c, &call) || send_frame(c, &call) || receive_frame(c, &reply))
+    if (bind_port(c, &call) || send_frame(c, &call) ||
+        receive_answer(c, &call, TW_FRAME_INVOKE_REPLY, &reply))
         return -1;
-    if (reply.kind != TW_FRAME_INVOKE_REPLY || !reply.invoke_reply.success)
+    if (!reply.invoke_reply.success)
         return -1;
     printf("answer, a QueryCapabilitiesResponse of %zu bytes:", reply.invoke_reply.reply.n);
     for (size_t i = 0; i < reply.invoke_reply.reply.n; i++)

@@ -225,13 +225,17 @@ static void nesting_ends_at_64(void **state)
 static void a_table_with_too_many_fields_is_our_own_fault(void **state)
 {
     struct tw_scan_fault fault = {0};
-    struct made m;
+    struct made m, inner;
+    uint8_t in[512];
     size_t cost;
 
     (void)state;
+    make(&inner, PROTOBUF_C_LABEL_OPTIONAL, 0);
+    inner.d.n_fields = TW_SCAN_FIELDS_MAX + 1;
+    assert_true(tw_scan(&inner.d, (struct tw_bytes){0}, &cost, &fault) < 0);
     make(&m, PROTOBUF_C_LABEL_OPTIONAL, 0);
-    m.d.n_fields = TW_SCAN_FIELDS_MAX + 1;
-    assert_true(tw_scan(&m.d, (struct tw_bytes){0}, &cost, &fault) < 0);
+    m.fields[PROTOBUF_C_TYPE_MESSAGE].descriptor = &inner.d;
+    assert_true(tw_scan(&m.d, nest(in, 2), &cost, &fault) < 0);
     assert_null(fault.why);
 }
 

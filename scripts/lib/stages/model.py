@@ -24,6 +24,7 @@ SPOILT = [
     ("client", "bound end -", "ignore bound", "outstanding requests are not refused"),
     ("client", "bound invoke_reply last", "report_more bound", "a request never ends"),
     ("client", "bound invoke_reply dropped", "close closed", "a refusal that is due ends it all"),
+    ("client", "bound invoke_reply dropped", "report_reply bound", "an unwanted reply is told"),
     ("client", "closed * *", "report_reply closed", "something is reported after the end"),
 ]
 

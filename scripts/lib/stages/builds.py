@@ -7,7 +7,7 @@ from test_lib import build, ctest, stage
 @stage(10, "release", "release build, gcc")
 def stage_release():
     if build("release", "-DTW_TESTS=ON"):
-        ctest("release", "-L", "release")
+        ctest("release", "-L", "release|corpus")
 
 
 @stage(11, "clang", "release build, clang")

@@ -136,6 +136,21 @@ static void lost_descriptors_are_an_error(void **state)
     }
 }
 
+/* Whoever made the socket may have asked for the peer's credentials with every message. */
+static void numbers_of_another_kind_are_no_descriptors(void **state)
+{
+    const int on = 1;
+    struct wire w;
+
+    (void)state;
+    wire_open(&w, 0);
+    assert_int_equal(setsockopt(w.sock[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+    peer_sends(&w, "x", 1, 0);
+    assert_int_equal(tw_pump_in(w.sock[0], &w.rx), 0);
+    assert_int_equal(w.rx.n_fds, 0);
+    wire_close(&w);
+}
+
 static void peer_that_closes_is_closed(void **state)
 {
     REQ("TW-NET-010");
@@ -274,6 +289,7 @@ int main(void)
         tw_unit_test(received_descriptors_close_on_exec),
         tw_unit_test(most_descriptors_of_one_message),
         tw_unit_test(lost_descriptors_are_an_error),
+        tw_unit_test(numbers_of_another_kind_are_no_descriptors),
         tw_unit_test(peer_that_closes_is_closed),
         tw_unit_test(peer_that_leaves_bytes_unread_is_closed),
         tw_unit_test(other_errors_come_through),

@@ -341,6 +341,23 @@ static void each_rule_is_told_from_what_is_nearly_the_same(void **state)
     }
 }
 
+/* Short and long strings, with a NUL byte at any place or none. */
+static void nul_is_found_wherever_it_is(void **state)
+{
+    (void)state;
+    REQ("TW-ENC-008");
+    for (uint8_t n = 1; n < 42; n++)
+        for (uint8_t nul = 0; nul <= n; nul++) {
+            uint8_t in[2 + 42] = {0x0a, n};
+
+            memset(in + 2, 0x80, n);
+            if (nul < n)
+                in[2 + nul] = 0;
+            assert_int_equal(check(SOURCE, (struct tw_bytes){in, 2 + (size_t)n}, NULL),
+                             nul < n ? TW_E_PROTOCOL : 0);
+        }
+}
+
 /* The same few bytes over and over: the dearest there are, and an honest commit. */
 static int repeated(const ProtobufCMessageDescriptor *d, const char *what, size_t size, size_t n,
                     struct tw_scan_fault *fault)
@@ -564,6 +581,7 @@ int main(void)
         tw_unit_test(nesting_ends_at_64),
         tw_unit_test(a_table_with_too_many_fields_is_our_own_fault),
         tw_unit_test(each_rule_is_told_from_what_is_nearly_the_same),
+        tw_unit_test(nul_is_found_wherever_it_is),
         tw_unit_test(amplification_is_refused),
         tw_unit_test(a_message_that_is_too_long_is_not_looked_at),
         tw_unit_test(the_schema_fits),

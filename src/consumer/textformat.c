@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/req.h"
 #include "consumer/textfields.h"
 
 /* Bytes of the tag and the longest number. */
@@ -88,6 +89,7 @@ static int parse_message(struct tw_text *t, const ProtobufCFieldDescriptor *f)
 /* Strings next to each other are one. */
 static int parse_string(struct tw_text *t, const ProtobufCFieldDescriptor *f)
 {
+    struct tw_token first = t->lex.token;
     size_t start;
     int r;
 
@@ -100,6 +102,10 @@ static int parse_string(struct tw_text *t, const ProtobufCFieldDescriptor *f)
         if (!r)
             r = advance(t);
     }
+    REQ("TW-ENC-008");
+    if (!r && f->type == PROTOBUF_C_TYPE_STRING && t->out->n > start &&
+        memchr(t->out->p + start, '\0', t->out->n - start))
+        return tw_lex_fail(&t->lex, &first, "\"%s\" with a NUL character", f->name);
     return r ? r : insert_size(t, start);
 }
 

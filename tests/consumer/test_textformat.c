@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/req.h"
 #include "consumer/textformat.h"
 #include "trace_config.pb-c.h"
 
@@ -155,6 +156,21 @@ static void escapes_are_resolved(void **state)
     refuse(dummy, "field_string: '\\ud800'", 1, 16, "an escape that is no Unicode character");
     refuse(dummy, "field_string: '\\ud800\\u0041'", 1, 16, "half a surrogate pair");
     refuse(dummy, "field_string: '\\U00110000'", 1, 16, "an escape that is no Unicode character");
+}
+
+static void strings_hold_no_nul(void **state)
+{
+    static const char text[] = "unique_session_name: \"a\" \"b\0\"";
+    struct tw_buf out = TW_BUF_INIT(100);
+    struct tw_text_error error;
+
+    (void)state;
+    REQ("TW-ENC-008");
+    refuse(config, "unique_session_name: \"a\\0b\"", 1, 22,
+           "\"unique_session_name\" with a NUL character");
+    assert_int_equal(parse(config, text, sizeof(text) - 1, &out, &error), TW_E_INVALID);
+    assert_int_equal(out.n, 0);
+    tw_buf_deinit(&out);
 }
 
 static void strings_end_on_their_line(void **state)
@@ -355,6 +371,7 @@ int main(void)
         tw_unit_test(both_brackets_and_every_separator_are_read),
         tw_unit_test(lists_end_where_they_should),
         tw_unit_test(escapes_are_resolved),
+        tw_unit_test(strings_hold_no_nul),
         tw_unit_test(strings_end_on_their_line),
         tw_unit_test(integers_are_read_in_three_bases),
         tw_unit_test(integers_have_ranges),

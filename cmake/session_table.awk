@@ -111,19 +111,19 @@ function p_table(    i, j, r) {
     print "    fi\n}"
 }
 
-# ---- Markdown: a diagram of what acts or changes the state, and the whole table ----
+# ---- Markdown: a diagram of what changes the state, and the whole table ----
 function m_diagram(    i, j, r, key, label, edges, edge) {
     print "```mermaid\nstateDiagram-v2\n    [*] --> " states[1]
     for (i = 1; i <= n_rows; i++) {
         r = order[i]
-        if (action[r] == "ignore" || action[r] ~ /^tell_/) continue
+        if (next_state[r] == from[r]) continue
         key = from[r] " --> " next_state[r] ":" action[r]
         if (!(key in label)) edge[++edges] = key
-        label[key] = label[key] (label[key] ? ", " : "") what[r]
+        label[key] = label[key] (label[key] ? ",<br>" : "") what[r]
     }
     for (j = 1; j <= edges; j++) {
         split(edge[j], key_parts, ":")
-        print "    " key_parts[1] ": " label[edge[j]] " / " key_parts[2]
+        print "    " key_parts[1] ": " label[edge[j]] "<br>/ " key_parts[2]
     }
     print "```\n"
 }

@@ -1,5 +1,6 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
+# Debian's own interpreter: that is the one which has python3-jsonschema.
 """check_vectors.py: a second reader of spec/vectors, written from spec/*.md and spec/proto alone.
 
 Decodes every vector with a decoder of its own and compares verdict, reason and value; streams are

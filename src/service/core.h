@@ -7,8 +7,8 @@
  *   producer    owns  its data sources, its shared memory, the bindings of its writers
  *   session     owns  its config, its trace buffers, its data source instances
  *
- * An instance joins one data source of one producer to one session. A session belongs to the
- * consumer connection that enabled it and goes with it.
+ * An instance joins one data source of one producer to one session. A session belongs to a consumer
+ * connection and goes with it, unless it was detached from it.
  */
 #pragma once
 
@@ -131,7 +131,7 @@ struct tw_lifecycle_event {
 struct tw_session {
     TAILQ_ENTRY(tw_session) next;
     struct tw_service *service;
-    struct tw_service_conn *conn;
+    struct tw_service_conn *conn; /* of its consumer, NULL when it has none */
     uint64_t id;
     int32_t uid;
     enum tw_session_state state;

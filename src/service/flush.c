@@ -32,10 +32,7 @@ static void answer(struct tw_session *session, struct tw_later reply, bool succe
 
     if (!reply.wanted)
         return;
-    if (success)
-        tw_conn_reply(session->conn, reply.id, &response.base, false, -1);
-    else
-        tw_conn_refuse(session->conn, reply.id);
+    tw_session_reply(session, reply.id, success ? &response.base : NULL, false);
 }
 
 /* Ends the session as the last thing it does. */

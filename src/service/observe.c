@@ -2,10 +2,11 @@
 #include "service/observe.h"
 
 #include "consumer_port.pb-c.h"
+#include "service/session.h"
 
 static bool observes(const struct tw_service_conn *conn, uint32_t type)
 {
-    return conn->observing.wanted && (conn->observed & type);
+    return conn && conn->observing.wanted && (conn->observed & type);
 }
 
 static void send_events(struct tw_service_conn *conn, Tw__ObservableEvents *events)
@@ -70,5 +71,5 @@ void tw_observe_disabled(struct tw_session *session, const char *error)
     session->enabled.wanted = false;
     response.has_disabled = response.disabled = true;
     response.error = tw_pbc_str(error);
-    tw_conn_reply(session->conn, session->enabled.id, &response.base, false, -1);
+    tw_session_reply(session, session->enabled.id, &response.base, false);
 }

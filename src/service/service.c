@@ -30,11 +30,14 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
 void tw_service_free(struct tw_service *service)
 {
     struct tw_service_conn *conn;
+    struct tw_session *session;
 
     if (!service)
         return;
     while ((conn = TAILQ_FIRST(&service->conns)))
         tw_service_disconnect(conn);
+    while ((session = TAILQ_FIRST(&service->sessions)))
+        tw_session_free(session);
     tw_timers_deinit(&service->own_timers);
     tw_arena_deinit(&service->arena);
     tw_buf_deinit(&service->scratch);

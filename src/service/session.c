@@ -269,7 +269,20 @@ void tw_session_free(struct tw_session *session)
         tw_observe_disabled(session, NULL);
     }
     TAILQ_REMOVE(&service->sessions, session, next);
-    session->conn->session = NULL;
-    tw_reading_cancel(session->conn);
+    if (session->conn) {
+        session->conn->session = NULL;
+        tw_reading_cancel(session->conn);
+    }
     delete_session(session);
+}
+
+void tw_session_reply(struct tw_session *session, uint64_t request_id,
+                      const ProtobufCMessage *reply, bool has_more)
+{
+    if (!session->conn)
+        return;
+    if (reply)
+        tw_conn_reply(session->conn, request_id, reply, has_more, -1);
+    else
+        tw_conn_refuse(session->conn, request_id);
 }

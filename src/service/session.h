@@ -19,6 +19,10 @@ void tw_session_disable(struct tw_session *session);
 /* Stops what runs and frees the buffers and everything else. */
 void tw_session_free(struct tw_session *session);
 
+/* Answers a call of the session's consumer, or nobody when there is none. reply NULL refuses. */
+void tw_session_reply(struct tw_session *session, uint64_t request_id,
+                      const ProtobufCMessage *reply, bool has_more);
+
 /* Called when an instance may have been the last to start or stop. */
 void tw_session_check_started(struct tw_session *session);
 void tw_session_check_stopped(struct tw_session *session);

@@ -15,7 +15,6 @@
 enum { PAIRS = 2000 }; /* edits of two bytes of each vector */
 
 static size_t size_max = 48, pairs = PAIRS / 10;
-static struct vectors vectors;
 
 struct run {
     struct compared compared;
@@ -135,20 +134,6 @@ static void messages(void **state)
     edit_all("message");
 }
 
-static int load(void **state)
-{
-    (void)state;
-    vectors_load(&vectors);
-    return 0;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    vectors_free(&vectors);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -161,5 +146,5 @@ int main(int argc, char **argv)
         size_max = 512;
         pairs = PAIRS;
     }
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, vectors_load, vectors_free);
 }

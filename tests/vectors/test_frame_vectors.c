@@ -12,8 +12,6 @@
 #include "frame/rx.h"
 #include "tracewire/frame.h"
 
-static struct vectors vectors;
-
 static void add_field(struct tw_buf *text, const char *name, struct tw_bytes bytes)
 {
     text_add(text, ",%s:", name);
@@ -393,20 +391,6 @@ static void payloads_decode_as_they_say(void **state)
     print_message("%zu payload vectors, %zu of them canonical\n", n, canonical);
 }
 
-static int load(void **state)
-{
-    (void)state;
-    vectors_load(&vectors);
-    return 0;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    vectors_free(&vectors);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,5 +399,5 @@ int main(void)
         tw_unit_test(payloads_are_heard_in_a_stream),
     };
 
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, vectors_load, vectors_free);
 }

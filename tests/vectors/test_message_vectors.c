@@ -9,8 +9,6 @@
 #include "tests/vectors/vectors.h"
 #include "wire/pbc.h"
 
-static struct vectors vectors;
-
 static void check_refused(const struct vector *v, int rc, const char *why)
 {
     if (rc <= 0 || strncmp(why, v->requirement, strlen(v->requirement)) != 0)
@@ -87,25 +85,11 @@ static void messages_decode_as_they_say(void **state)
     print_message("%zu message vectors, %zu of them canonical\n", n, canonical);
 }
 
-static int load(void **state)
-{
-    (void)state;
-    vectors_load(&vectors);
-    return 0;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    vectors_free(&vectors);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         tw_unit_test(messages_decode_as_they_say),
     };
 
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, vectors_load, vectors_free);
 }

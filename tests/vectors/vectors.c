@@ -175,36 +175,42 @@ static json_t *file_load(const char *path)
     return file;
 }
 
-void vectors_load(struct vectors *vectors)
+struct vectors vectors;
+
+int vectors_load(void **state)
 {
     glob_t found;
 
-    *vectors = (struct vectors){0};
+    (void)state;
     assert_int_equal(glob("spec/vectors/*.json", 0, NULL, &found), 0);
-    vectors->files = calloc(found.gl_pathc, sizeof(*vectors->files));
-    assert_non_null(vectors->files);
+    vectors.files = calloc(found.gl_pathc, sizeof(*vectors.files));
+    assert_non_null(vectors.files);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         json_t *file = file_load(found.gl_pathv[i]), *item;
         size_t j;
 
-        vectors->files[vectors->n_files++] = file; /* the schema is an object: it has no items */
-        vectors->list = reallocarray(vectors->list, vectors->n + json_array_size(file) + 1,
-                                     sizeof(*vectors->list));
-        assert_non_null(vectors->list);
-        json_array_foreach(file, j, item) vector_load(&vectors->list[vectors->n++], item);
+        vectors.files[vectors.n_files++] = file; /* the schema is an object: it has no items */
+        vectors.list = reallocarray(vectors.list, vectors.n + json_array_size(file) + 1,
+                                    sizeof(*vectors.list));
+        assert_non_null(vectors.list);
+        json_array_foreach(file, j, item) vector_load(&vectors.list[vectors.n++], item);
     }
-    assert_true(vectors->n > 0);
+    assert_true(vectors.n > 0);
     globfree(&found);
+    return 0;
 }
 
-void vectors_free(struct vectors *vectors)
+int vectors_free(void **state)
 {
-    for (size_t i = 0; i < vectors->n; i++)
-        free(vectors->list[i].bytes);
-    for (size_t i = 0; i < vectors->n_files; i++)
-        json_decref(vectors->files[i]);
-    free(vectors->list);
-    free(vectors->files);
+    (void)state;
+    for (size_t i = 0; i < vectors.n; i++)
+        free(vectors.list[i].bytes);
+    for (size_t i = 0; i < vectors.n_files; i++)
+        json_decref(vectors.files[i]);
+    free(vectors.list);
+    free(vectors.files);
+    vectors = (struct vectors){0};
+    return 0;
 }
 
 bool vector_accepts(const struct vector *vector)

@@ -29,9 +29,11 @@ struct vectors {
     size_t n;
 };
 
-/* Every vector of every file, in a fixed order. */
-void vectors_load(struct vectors *vectors);
-void vectors_free(struct vectors *vectors);
+/* Every vector of every file, in a fixed order: there from vectors_load() to vectors_free(), a
+ * group of tests' setup and teardown. */
+extern struct vectors vectors;
+int vectors_load(void **state);
+int vectors_free(void **state);
 
 /* Whether a vector counts as accepted, and that it says so in one of the allowed ways. */
 bool vector_accepts(const struct vector *vector);

@@ -62,6 +62,27 @@ static bool names_buffer(const Tw__TraceConfig *config, const char *name)
     return false;
 }
 
+static bool same_buffer_name(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_buffers; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *a = s->config->buffers[i]->name, *b = s->config->buffers[k]->name;
+
+            if (a && b && a[0] && strcmp(a, b) == 0)
+                return true;
+        }
+    return false;
+}
+
+/* It becomes part of a path on systems that have bug reports. */
+static bool bad_file_name(const struct tw_session *s)
+{
+    const char *name = s->config->bugreport_filename;
+
+    return name && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789-_.")] != '\0';
+}
+
 static bool bad_target_buffer(const struct tw_session *s)
 {
     for (size_t i = 0; i < s->config->n_data_sources; i++) {
@@ -87,8 +108,36 @@ static bool regex_filter(const struct tw_session *s)
 
 static bool triggers(const struct tw_session *s)
 {
-    return s->config->trigger_config && s->config->trigger_config->has_trigger_mode &&
-           s->config->trigger_config->trigger_mode;
+    const Tw__TraceConfig__TriggerConfig *t = s->config->trigger_config;
+
+    return t && (t->trigger_mode || t->n_triggers || t->use_clone_snapshot_if_available);
+}
+
+static bool on_clone(const struct tw_session *s)
+{
+    for (size_t i = 0; i < s->config->n_buffers; i++)
+        if (s->config->buffers[i]->transfer_on_clone || s->config->buffers[i]->clear_before_clone)
+            return true;
+    return false;
+}
+
+static bool boost(const struct tw_session *s)
+{
+    return s->config->priority_boost != NULL;
+}
+
+static bool suspend_snapshot(const struct tw_session *s)
+{
+    const Tw__TraceConfig__BuiltinDataSource *b = s->config->builtin_data_sources;
+
+    return b && b->prefer_suspend_clock_for_snapshot;
+}
+
+static bool session_events(const struct tw_session *s)
+{
+    const Tw__TraceConfig__BuiltinDataSource *b = s->config->builtin_data_sources;
+
+    return b && b->enable_concurrent_session_events;
 }
 
 static bool into_file(const struct tw_session *s)
@@ -177,9 +226,15 @@ static const struct {
     {bad_buffer_size, "a buffer's size_kb is 0 or over 4 GiB"},
     {too_many_data_sources, "the trace config has more than 1024 data sources"},
     {large_data_source, "the config of a data source is over 120 KiB"},
+    {same_buffer_name, "two buffers of the trace config have the same name"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
     {regex_filter, "producer_name_regex_filter is not supported"},
     {triggers, "trigger_config is not supported"},
+    {bad_file_name, "bugreport_filename has more than letters, digits and -_."},
+    {on_clone, "transfer_on_clone and clear_before_clone are not supported"},
+    {boost, "priority_boost of the service is not supported"},
+    {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
+    {session_events, "enable_concurrent_session_events is not supported"},
     {into_file, "write_into_file and output_path are not supported"},
     {compression, "compression is not supported"},
     {filtering, "trace_filter is not supported"},

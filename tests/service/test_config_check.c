@@ -94,6 +94,21 @@ static void target_of_another_name(Tw__TraceConfig *c)
     c->data_sources[0]->config->target_buffer_name = tw_pbc_str("there");
 }
 
+static void buffers_of_one_name(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__BufferConfig *list[2];
+
+    c->buffers[0]->name = tw_pbc_str("both");
+    list[0] = list[1] = c->buffers[0];
+    c->buffers = list;
+    c->n_buffers = 2;
+}
+
+static void bugreport_elsewhere(Tw__TraceConfig *c)
+{
+    c->bugreport_filename = tw_pbc_str("../trace");
+}
+
 static void regex(Tw__TraceConfig *c)
 {
     static char *list[1];
@@ -193,6 +208,8 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {large_source, "120 KiB"},
         {target_out_of_range, "target_buffer"},
         {target_of_another_name, "target_buffer"},
+        {buffers_of_one_name, "same name"},
+        {bugreport_elsewhere, "bugreport_filename"},
         {regex, "producer_name_regex_filter"},
         {triggers, "trigger_config"},
         {into_file, "write_into_file"},
@@ -240,6 +257,7 @@ static void what_is_at_the_limit_is_accepted(void **state)
     config->buffers[0]->name = tw_pbc_str("here");
     config->data_sources[0]->config->target_buffer_name = tw_pbc_str("here");
     assert_null(error_of(&rig, config));
+    config->buffers[0]->name = config->data_sources[0]->config->target_buffer_name = NULL;
     many_buffers(config);
     config->n_buffers = TW_SESSION_BUFFERS_MAX;
     assert_null(error_of(&rig, config));

@@ -19,6 +19,7 @@
 #include "frame/host_session.h"
 #include "producer_port.pb-c.h"
 #include "service/limits.h"
+#include "service/packet_source.h"
 #include "service/trace_buffer.h"
 #include "smb/shm.h"
 #include "smb/smb.h"
@@ -169,12 +170,12 @@ struct tw_session {
 struct tw_reading {
     bool active;
     uint64_t request_id;
-    struct tw_buf service_packets; /* encoded Trace fields, each a packet of ours */
-    size_t service_offset;
-    bool buffers_done;
-    size_t buffer_index; /* which of the session's buffers is being read */
-    struct tw_buf carry; /* a packet too large for one frame */
-    size_t carry_offset; /* bytes of it that are sent */
+    struct tw_packet_source source;
+    struct tw_packet packet;
+    size_t left;              /* bytes of packet that are still to be sent */
+    size_t part, part_offset; /* where they begin */
+    struct tw_buf carry;      /* a packet that goes over several turns */
+    struct tw_bytes carried;  /* its bytes: the only slice of packet */
 };
 
 /* Where a QueryServiceState stream stands: what was sent last. All lists are in this order. */

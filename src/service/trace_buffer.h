@@ -21,8 +21,8 @@
  *
  * Memory: one mapping of size bytes for chunks (each with a header of 48 bytes), beside it at most
  * a quarter of that for slices and an eighth, but not less than 300 KiB, for the index; all of it
- * is committed by the kernel only as it is used. No call allocates after tw_trace_buffer_new().
- * Not thread-safe.
+ * is committed by the kernel only as it is used. Only tw_trace_buffer_new() and
+ * tw_trace_buffer_clone() allocate. Not thread-safe.
  */
 #pragma once
 
@@ -106,6 +106,13 @@ struct tw_trace_buffer;
 /* size is rounded up to pages of 4 KiB. TW_E_LIMIT over the largest size, -ENOMEM. */
 TW_MUST_USE int tw_trace_buffer_new(struct tw_trace_buffer **ret_buffer, uint64_t size,
                                     enum tw_fill_policy policy);
+/*
+ * A second buffer with what is in this one now, which is left as it is; -ENOMEM. It costs what is
+ * in use, not the size. What was read of the original is not in it: so the first packet of each
+ * sequence has TW_LOSS_PRESENT again. Its statistics are the original's, but nothing is read yet.
+ */
+TW_MUST_USE int tw_trace_buffer_clone(const struct tw_trace_buffer *tb,
+                                      struct tw_trace_buffer **ret_clone);
 /* NULL is fine. */
 void tw_trace_buffer_free(struct tw_trace_buffer *tb);
 

@@ -45,7 +45,7 @@ uint64_t tw_tb_hash(const struct tw_trace_buffer *tb, uint64_t word)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static tw_tb_ref *bucket_of(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id)
+tw_tb_ref *tw_tb_bucket(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id)
 {
     uint64_t hash = tw_tb_hash(tb, (uint64_t)seq << 32 | chunk_id);
 
@@ -54,7 +54,7 @@ static tw_tb_ref *bucket_of(const struct tw_trace_buffer *tb, uint32_t seq, uint
 
 struct tw_tb_rec *tw_tb_find(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id)
 {
-    for (tw_tb_ref ref = *bucket_of(tb, seq, chunk_id); ref;) {
+    for (tw_tb_ref ref = *tw_tb_bucket(tb, seq, chunk_id); ref;) {
         struct tw_tb_rec *rec = tw_tb_at(tb, ref);
 
         if (rec->seq == seq && rec->chunk_id == chunk_id)
@@ -66,7 +66,7 @@ struct tw_tb_rec *tw_tb_find(const struct tw_trace_buffer *tb, uint32_t seq, uin
 
 void tw_tb_index_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 {
-    tw_tb_ref *bucket = bucket_of(tb, rec->seq, rec->chunk_id);
+    tw_tb_ref *bucket = tw_tb_bucket(tb, rec->seq, rec->chunk_id);
 
     rec->hash_next = *bucket;
     *bucket = tw_tb_ref_of(tb, rec);
@@ -74,7 +74,7 @@ void tw_tb_index_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 
 void tw_tb_index_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 {
-    tw_tb_ref *link = bucket_of(tb, rec->seq, rec->chunk_id);
+    tw_tb_ref *link = tw_tb_bucket(tb, rec->seq, rec->chunk_id);
     tw_tb_ref ref = tw_tb_ref_of(tb, rec);
 
     while (*link != ref)
@@ -82,7 +82,7 @@ void tw_tb_index_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
     *link = rec->hash_next;
 }
 
-static uint32_t *seq_bucket_of(const struct tw_trace_buffer *tb, struct tw_writer_key key)
+uint32_t *tw_tb_seq_bucket(const struct tw_trace_buffer *tb, struct tw_writer_key key)
 {
     uint64_t hash = tw_tb_hash(tb, (uint64_t)key.producer_id << 16 | key.writer_id);
 
@@ -91,7 +91,7 @@ static uint32_t *seq_bucket_of(const struct tw_trace_buffer *tb, struct tw_write
 
 uint32_t tw_tb_seq_find(const struct tw_trace_buffer *tb, struct tw_writer_key key)
 {
-    uint32_t i = *seq_bucket_of(tb, key);
+    uint32_t i = *tw_tb_seq_bucket(tb, key);
 
     while (i && (tb->seqs[i].key.producer_id != key.producer_id ||
                  tb->seqs[i].key.writer_id != key.writer_id))
@@ -143,7 +143,7 @@ static uint32_t seq_reclaim(struct tw_trace_buffer *tb)
     if (!i)
         return 0;
     list_remove(tb, &tb->idle, i);
-    link = seq_bucket_of(tb, tb->seqs[i].key);
+    link = tw_tb_seq_bucket(tb, tb->seqs[i].key);
     while (*link != i)
         link = &tb->seqs[*link].hash_next;
     *link = tb->seqs[i].hash_next;
@@ -153,7 +153,7 @@ static uint32_t seq_reclaim(struct tw_trace_buffer *tb)
 uint32_t tw_tb_seq_new(struct tw_trace_buffer *tb, const struct tw_chunk_in *in)
 {
     uint32_t i = tb->n_seqs < tb->seqs_max ? ++tb->n_seqs : seq_reclaim(tb);
-    uint32_t *bucket = seq_bucket_of(tb, in->seq);
+    uint32_t *bucket = tw_tb_seq_bucket(tb, in->seq);
 
     if (!i)
         return 0;

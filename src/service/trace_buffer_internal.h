@@ -117,6 +117,8 @@ static inline size_t tw_tb_outer(size_t payload)
 
 /* trace_buffer_index.c: who is where. */
 uint64_t tw_tb_hash(const struct tw_trace_buffer *tb, uint64_t word);
+tw_tb_ref *tw_tb_bucket(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id);
+uint32_t *tw_tb_seq_bucket(const struct tw_trace_buffer *tb, struct tw_writer_key key);
 struct tw_tb_rec *tw_tb_find(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id);
 void tw_tb_index_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 void tw_tb_index_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);

@@ -31,10 +31,11 @@ def valgrind_one(test):
 
 @stage(59, "valgrind", "unit tests under valgrind", long=True)
 def stage_valgrind():
-    """Programs that cmocka made; a script would only show that the interpreter is clean."""
+    """Programs that cmocka made; a script would only show that the interpreter is clean. Those
+    whose worth is their many cases (label many) run whole under MSan, which sees as much."""
     if not build("release", "-DTW_TESTS=ON"):
         return
-    apart = {"interop", "script", "exhaustive"}
+    apart = {"interop", "script", "exhaustive", "many"}
     units = [
         t
         for t in listed_tests("release")

@@ -173,7 +173,8 @@ static void raw_memory(struct scene *s)
     struct tw_bytes bytes = input_list(&s->input);
 
     if (at < s->producer->shm.size)
-        memcpy(s->producer->shm.p + at, bytes.p, tw_min(bytes.n, s->producer->shm.size - at));
+        memcpy(tw_shared_own(s->producer->shm.p) + at, bytes.p,
+               tw_min(bytes.n, s->producer->shm.size - at));
 }
 
 /* A chunk as it should be, but for what is in it. */
@@ -196,7 +197,7 @@ static void write_chunk(struct scene *s)
     if (tw_smb_acquire_for_writing(&smb, where & 15, where >> 4, &header, &chunk))
         return;
     if (payload.n)
-        memcpy(chunk.payload, payload.p, tw_min(payload.n, chunk.payload_size));
+        memcpy(tw_shared_own(chunk.payload), payload.p, tw_min(payload.n, chunk.payload_size));
     tw_chunk_store_packets(chunk.header, n >> 3, n & 7);
     if (!(layout & 128))
         TW_IGNORE(tw_smb_release_as_complete(&smb, &chunk));

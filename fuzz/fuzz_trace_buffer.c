@@ -68,7 +68,7 @@ static void hostile_write(struct script *s, uint8_t arg)
         .n_fragments = arg & 15,
         .flags = n & 7,
         .complete = !(arg & 16),
-        .payload = {.p = s->p, .n = tw_min(s->left, (size_t)n >> 3)},
+        .payload = {.p = tw_shared_of(s->p), .n = tw_min(s->left, (size_t)n >> 3)},
     };
 
     s->p += in.payload.n;

@@ -2,6 +2,7 @@
 #include "producer/arbiter.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -187,7 +188,7 @@ void tw_arbiter_remove_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *
 static int try_page(struct tw_arbiter *a, uint32_t page, const struct tw_chunk_header *header,
                     struct tw_smb_chunk *ret_chunk)
 {
-    const uint8_t *p = a->smb.base + page * a->smb.page_size;
+    volatile struct tw_shared *p = tw_shared_at(a->smb.base, page * a->smb.page_size);
     uint32_t bitmap = tw_page_load(p);
 
     if (bitmap == 0) {
@@ -283,7 +284,7 @@ static bool patch_in_place(struct tw_arbiter *a, const struct tw_late_patch *pat
     if (!move || move->chunk.payload_size < sizeof(patch->bytes) ||
         patch->offset > move->chunk.payload_size - sizeof(patch->bytes))
         return false;
-    memcpy(move->chunk.payload + patch->offset, patch->bytes, sizeof(patch->bytes));
+    memcpy(tw_shared_own(move->chunk.payload) + patch->offset, patch->bytes, sizeof(patch->bytes));
     if (patch->has_more)
         return true;
     header = tw_chunk_load(move->chunk.header);

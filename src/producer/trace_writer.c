@@ -2,6 +2,7 @@
 #include "producer/trace_writer.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,10 +66,10 @@ static void use_chunk(struct tw_trace_writer *w, const struct tw_smb_chunk *chun
     w->flags = flags;
     w->n_packets = 0;
     w->next_chunk_id++;
-    w->p = chunk->payload;
+    w->p = tw_shared_own(chunk->payload);
     /* Room is left for the mark of a loss, which has to fit even behind a packet that fills the
      * chunk: there may be no other place to tell of it. */
-    w->end = chunk->payload + chunk->payload_size - TW_WIRE_SIZE_BYTES;
+    w->end = w->p + chunk->payload_size - TW_WIRE_SIZE_BYTES;
 }
 
 static void return_chunk(struct tw_trace_writer *w)
@@ -139,7 +140,7 @@ static void detach_nests(struct tw_trace_writer *w)
         if (!nest->size)
             continue;
         nest->chunk_id = w->next_chunk_id - 1;
-        nest->offset = (uint16_t)(nest->size - w->chunk.payload);
+        nest->offset = (uint16_t)(nest->size - tw_shared_own(w->chunk.payload));
         nest->size = NULL;
         w->flags |= TW_CHUNK_NEEDS_PATCHING;
     }

@@ -9,7 +9,8 @@
 #include "wire/views.h"
 
 void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
-                     const struct tw_chunk_header *header, bool complete, struct tw_bytes payload)
+                     const struct tw_chunk_header *header, bool complete,
+                     struct tw_shared_bytes payload)
 {
     REQ("TW-PROD-020");
     REQ("TW-PROD-021");
@@ -39,14 +40,14 @@ static void do_move(struct tw_producer *producer, const struct tw_move_view *mov
 {
     struct tw_chunk_header header;
     struct tw_smb_chunk chunk;
-    struct tw_bytes payload;
+    struct tw_shared_bytes payload;
 
     if (tw_smb_acquire_for_reading(&producer->smb, move->page, move->chunk, &chunk)) {
         producer->conn->service->chunks_discarded++;
         return;
     }
     header = tw_chunk_load(chunk.header);
-    payload = (struct tw_bytes){.p = chunk.payload, .n = chunk.payload_size};
+    payload = (struct tw_shared_bytes){.p = chunk.payload, .n = chunk.payload_size};
     tw_commit_chunk(producer, move->target_buffer, &header, true, payload);
     TW_IGNORE(tw_smb_release_as_free(&producer->smb, &chunk));
 }

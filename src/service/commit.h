@@ -13,4 +13,5 @@ bool tw_commit(struct tw_producer *producer, struct tw_bytes request);
  * (TW-PROD-020, TW-PROD-021); else it counts as discarded. payload may be shared memory.
  */
 void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
-                     const struct tw_chunk_header *header, bool complete, struct tw_bytes payload);
+                     const struct tw_chunk_header *header, bool complete,
+                     struct tw_shared_bytes payload);

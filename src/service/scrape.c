@@ -10,7 +10,7 @@ static void take(struct tw_session *session, struct tw_producer *producer,
                  const struct tw_smb_scrape *found)
 {
     uint16_t buffer_id = tw_producer_writer_buffer(producer, found->header.writer_id);
-    struct tw_bytes payload = {.p = found->chunk.payload, .n = found->chunk.payload_size};
+    struct tw_shared_bytes payload = {.p = found->chunk.payload, .n = found->chunk.payload_size};
 
     if (buffer_id && tw_session_has_buffer(session, buffer_id))
         tw_commit_chunk(producer, buffer_id, &found->header, found->complete, payload);

@@ -27,6 +27,7 @@
 #pragma once
 
 #include "service/fragment.h"
+#include "smb/shared.h"
 
 /* Bytes. The largest buffer that upstream's service takes. */
 #define TW_TRACE_BUFFER_SIZE_MAX (UINT64_C(4) << 30)
@@ -55,10 +56,10 @@ struct tw_chunk_in {
     struct tw_writer_key seq;
     struct tw_peer_ids peer;
     uint32_t chunk_id;
-    uint16_t n_fragments;    /* as the chunk's header says; it may lie */
-    uint8_t flags;           /* enum tw_chunk_flags */
-    bool complete;           /* else the last fragment, and what the flags say of it, is ignored */
-    struct tw_bytes payload; /* copied once; the peer may change it meanwhile */
+    uint16_t n_fragments; /* as the chunk's header says; it may lie */
+    uint8_t flags;        /* enum tw_chunk_flags */
+    bool complete;        /* else the last fragment, and what the flags say of it, is ignored */
+    struct tw_shared_bytes payload; /* copied once */
 };
 
 struct tw_patch {

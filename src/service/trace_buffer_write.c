@@ -53,8 +53,8 @@ static void take_payload(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
     struct tw_fragment_prefix sound;
 
     if (n > rec->read_off)
-        tw_smb_copy(tw_tb_payload(rec) + rec->read_off, in->payload.p + rec->read_off,
-                    n - rec->read_off);
+        tw_shared_copy(tw_tb_payload(rec) + rec->read_off,
+                       tw_shared_at(in->payload.p, rec->read_off), n - rec->read_off);
     sound = tw_fragment_scan(copy, usable_fragments(in));
     rec->payload = (uint16_t)tw_max(sound.size, rec->read_off);
     rec->n_fragments = sound.n;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shared memory ABI: where a page and a chunk keep what, and the only accessors that touch
- * their headers. The other process may change any byte at any time, so every accessor fetches or
- * stores its field exactly once, atomically, in little-endian order.
+ * The shared memory ABI: where a page and a chunk keep what, and the only functions that touch
+ * their headers. Each fetches or stores its fields exactly once (smb/shared.h).
  *
  *   page   := u32 bitmap | u32 reserved | chunk * n          n is 1, 2, 4, 7 or 14 by its layout
  *   bitmap := [30:28] layout, [2i+1:2i] state of chunk i     all zero: free and not partitioned
@@ -11,10 +10,7 @@
  */
 #pragma once
 
-#include <endian.h>
-#include <stdatomic.h>
-
-#include "tracewire/common.h"
+#include "smb/shared.h"
 
 enum {
     TW_PAGE_SIZE_MIN = 4096,  /* bytes, and every page size is a multiple of it */
@@ -107,57 +103,44 @@ static inline size_t tw_chunk_size(size_t page_size, uint32_t layout)
     return n ? ((page_size - TW_PAGE_HEADER_SIZE) / n & ~(size_t)(TW_CHUNK_ALIGN - 1)) : 0;
 }
 
-static inline uint32_t tw_page_load(const uint8_t *page)
+static inline uint32_t tw_page_load(volatile struct tw_shared *page)
 {
-    const _Atomic uint32_t *word = (const void *)page;
-
-    return le32toh(atomic_load_explicit(word, memory_order_acquire));
+    return tw_shared_load32(page);
 }
 
 /* True when the page was at *expected; else *expected is what it is now. */
-static inline bool tw_page_exchange(uint8_t *page, uint32_t *expected, uint32_t next)
+static inline bool tw_page_exchange(volatile struct tw_shared *page, uint32_t *expected,
+                                    uint32_t next)
 {
-    _Atomic uint32_t *word = (void *)page;
-    uint32_t raw = htole32(*expected);
-    bool done = atomic_compare_exchange_strong_explicit(word, &raw, htole32(next),
-                                                        memory_order_acq_rel, memory_order_acquire);
-
-    *expected = le32toh(raw);
-    return done;
+    return tw_shared_exchange32(page, expected, next);
 }
 
-/* The packet count first and with acquire: it is what the producer stores last. */
-static inline struct tw_chunk_header tw_chunk_load(const uint8_t *chunk)
+/* The packet count first: it is what the producer stores last. */
+static inline struct tw_chunk_header tw_chunk_load(volatile struct tw_shared *chunk)
 {
-    const _Atomic uint32_t *id = (const void *)chunk;
-    const _Atomic uint16_t *writer = (const void *)(chunk + TW_CHUNK_WRITER_OFFSET);
-    const _Atomic uint16_t *word = (const void *)(chunk + TW_CHUNK_PACKETS_OFFSET);
-    uint16_t packets = le16toh(atomic_load_explicit(word, memory_order_acquire));
+    uint16_t packets = tw_shared_load16(tw_shared_at(chunk, TW_CHUNK_PACKETS_OFFSET));
 
     return (struct tw_chunk_header){
-        .chunk_id = le32toh(atomic_load_explicit(id, memory_order_relaxed)),
-        .writer_id = le16toh(atomic_load_explicit(writer, memory_order_relaxed)),
+        .chunk_id = tw_shared_load32(chunk),
+        .writer_id = tw_shared_load16(tw_shared_at(chunk, TW_CHUNK_WRITER_OFFSET)),
         .n_packets = packets & TW_CHUNK_PACKETS_MAX,
         .flags = (uint8_t)(packets >> 10),
     };
 }
 
 /* Publishes what was written before: a reader that sees the count sees those packets. */
-static inline void tw_chunk_store_packets(uint8_t *chunk, uint16_t n_packets, uint8_t flags)
+static inline void tw_chunk_store_packets(volatile struct tw_shared *chunk, uint16_t n_packets,
+                                          uint8_t flags)
 {
-    _Atomic uint16_t *word = (void *)(chunk + TW_CHUNK_PACKETS_OFFSET);
-    uint16_t packets = (uint16_t)((n_packets & TW_CHUNK_PACKETS_MAX) |
-                                  (uint32_t)(flags & TW_CHUNK_FLAGS_MASK) << 10);
-
-    atomic_store_explicit(word, htole16(packets), memory_order_release);
+    tw_shared_store16(tw_shared_at(chunk, TW_CHUNK_PACKETS_OFFSET),
+                      (uint16_t)((n_packets & TW_CHUNK_PACKETS_MAX) |
+                                 (uint32_t)(flags & TW_CHUNK_FLAGS_MASK) << 10));
 }
 
-static inline void tw_chunk_store(uint8_t *chunk, const struct tw_chunk_header *header)
+static inline void tw_chunk_store(volatile struct tw_shared *chunk,
+                                  const struct tw_chunk_header *header)
 {
-    _Atomic uint32_t *id = (void *)chunk;
-    _Atomic uint16_t *writer = (void *)(chunk + TW_CHUNK_WRITER_OFFSET);
-
-    atomic_store_explicit(writer, htole16(header->writer_id), memory_order_relaxed);
-    atomic_store_explicit(id, htole32(header->chunk_id), memory_order_relaxed);
+    tw_shared_store16(tw_shared_at(chunk, TW_CHUNK_WRITER_OFFSET), header->writer_id);
+    tw_shared_store32(chunk, header->chunk_id);
     tw_chunk_store_packets(chunk, header->n_packets, header->flags);
 }

@@ -42,17 +42,17 @@ static bool size_ok(size_t size)
     return size > 0 && size <= TW_SHM_SIZE_MAX && size % TW_PAGE_SIZE_MIN == 0;
 }
 
-static int map(int fd, size_t size, uint8_t **ret_p)
+static int map(int fd, size_t size, volatile struct tw_shared **ret_p)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     if (p == MAP_FAILED)
         return -errno;
-    *ret_p = p;
+    *ret_p = tw_shared_of(p);
     return 0;
 }
 
-static int create_sealed(int fd, size_t size, uint8_t **ret_p)
+static int create_sealed(int fd, size_t size, volatile struct tw_shared **ret_p)
 {
     if (ftruncate(fd, (off_t)size) != 0 || fcntl(fd, F_ADD_SEALS, SEALS_ALL) != 0)
         return -errno;
@@ -62,7 +62,7 @@ static int create_sealed(int fd, size_t size, uint8_t **ret_p)
 int tw_shm_create(struct tw_shm *ret_shm, size_t size)
 {
     REQ("TW-SEC-004");
-    uint8_t *p = NULL;
+    volatile struct tw_shared *p = NULL;
     int fd, r;
 
     if (!size_ok(size))
@@ -104,7 +104,8 @@ static int check_seals(int fd, enum tw_shm_seals seals)
     return (have & want) == want ? 0 : TW_E_REFUSED;
 }
 
-static int adopt(int fd, enum tw_shm_seals seals, uint8_t **ret_p, size_t *ret_size)
+static int adopt(int fd, enum tw_shm_seals seals, volatile struct tw_shared **ret_p,
+                 size_t *ret_size)
 {
     REQ("TW-SHM-010");
     struct stat st;
@@ -135,7 +136,7 @@ static int adopt(int fd, enum tw_shm_seals seals, uint8_t **ret_p, size_t *ret_s
 
 int tw_shm_adopt(struct tw_shm *ret_shm, int *fd, enum tw_shm_seals seals)
 {
-    uint8_t *p;
+    volatile struct tw_shared *p;
     size_t size;
     int r;
 
@@ -155,7 +156,7 @@ void tw_shm_deinit(struct tw_shm *shm)
     if (!shm)
         return;
     if (shm->p)
-        munmap(shm->p, shm->size);
+        munmap(tw_shared_own(shm->p), shm->size);
     tw_fd_close(&shm->fd);
     *shm = TW_SHM_INIT;
 }

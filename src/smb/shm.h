@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "smb/shared.h"
 
 #define TW_SHM_SIZE_DEFAULT      ((size_t)256 * 1024)       /* bytes */
 #define TW_SHM_SIZE_MAX          ((size_t)32 * 1024 * 1024) /* bytes: what one producer may pin */
@@ -21,9 +22,9 @@ enum tw_shm_seals {
 };
 
 struct tw_shm {
-    uint8_t *p;  /* mapped for reading and writing; NULL when there is none */
-    size_t size; /* bytes, a multiple of TW_PAGE_SIZE_MIN */
-    int fd;      /* owned; -1 when there is none */
+    volatile struct tw_shared *p; /* mapped for reading and writing; NULL when there is none */
+    size_t size;                  /* bytes, a multiple of TW_PAGE_SIZE_MIN */
+    int fd;                       /* owned; -1 when there is none */
 };
 
 #define TW_SHM_INIT ((struct tw_shm){.fd = -1})

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "smb/smb.h"
 
-#include <string.h>
-
 #include "base/req.h"
 
-int tw_smb_init(struct tw_smb *ret_smb, uint8_t *base, size_t size, size_t page_size)
+int tw_smb_init(struct tw_smb *ret_smb, volatile struct tw_shared *base, size_t size,
+                size_t page_size)
 {
     if (page_size < TW_PAGE_SIZE_MIN || page_size > TW_PAGE_SIZE_MAX ||
         page_size % TW_PAGE_SIZE_MIN != 0 || size == 0 || size % page_size != 0 ||
         size / page_size > UINT32_MAX)
         return TW_E_INVALID;
-    if ((uintptr_t)base % TW_CHUNK_ALIGN != 0)
+    if (!tw_shared_is_aligned(base, TW_CHUNK_ALIGN))
         return TW_E_INVALID;
     *ret_smb = (struct tw_smb){
         .base = base, .size = size, .page_size = page_size, .n_pages = size / page_size};
     return 0;
 }
 
-static uint8_t *page_at(const struct tw_smb *smb, size_t page)
+static volatile struct tw_shared *page_at(const struct tw_smb *smb, size_t page)
 {
-    return smb->base + page * smb->page_size;
+    return tw_shared_at(smb->base, page * smb->page_size);
 }
 
 /* Only for a page that exists and a chunk that this bitmap's layout has. */
@@ -28,13 +27,14 @@ static struct tw_smb_chunk chunk_at(const struct tw_smb *smb, uint32_t page, uin
                                     uint32_t chunk)
 {
     size_t size = tw_chunk_size(smb->page_size, tw_bitmap_layout(bitmap));
-    uint8_t *header = page_at(smb, page) + TW_PAGE_HEADER_SIZE + chunk * size;
+    volatile struct tw_shared *header =
+        tw_shared_at(page_at(smb, page), TW_PAGE_HEADER_SIZE + chunk * size);
 
     return (struct tw_smb_chunk){
         .page = page,
         .idx = chunk,
         .header = header,
-        .payload = header + TW_CHUNK_HEADER_SIZE,
+        .payload = tw_shared_at(header, TW_CHUNK_HEADER_SIZE),
         .payload_size = size - TW_CHUNK_HEADER_SIZE,
     };
 }
@@ -58,7 +58,7 @@ static int change_state(const struct tw_smb *smb, uint32_t page, uint32_t chunk,
                         enum tw_chunk_state from, enum tw_chunk_state to, uint32_t *ret_bitmap)
 {
     REQ("TW-SHM-001");
-    uint8_t *p;
+    volatile struct tw_shared *p;
     uint32_t bitmap, next;
     size_t size;
 
@@ -164,15 +164,6 @@ int tw_smb_walk_next(const struct tw_smb *smb, struct tw_smb_walk *walk,
             return 0;
     }
     return TW_MORE;
-}
-
-void tw_smb_copy(void *dst, const uint8_t *src, size_t n)
-{
-    if (n)
-        memcpy(dst, src, n);
-    /* Keeps the compiler from reading src again where dst is used. */
-    atomic_signal_fence(memory_order_seq_cst);
-    __asm__ volatile("" : : "r"(dst) : "memory");
 }
 
 int tw_smb_partition(const struct tw_smb *smb, uint32_t page, enum tw_page_layout layout)

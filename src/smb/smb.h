@@ -15,7 +15,7 @@
 enum { TW_SMB_ATTEMPTS = 4096 };
 
 struct tw_smb {
-    uint8_t *base; /* not owned; 4-byte aligned */
+    volatile struct tw_shared *base; /* not owned; 4-byte aligned */
     size_t size, page_size, n_pages;
 };
 
@@ -23,7 +23,7 @@ struct tw_smb {
  * calls below. */
 struct tw_smb_chunk {
     uint32_t page, idx;
-    uint8_t *header, *payload;
+    volatile struct tw_shared *header, *payload;
     size_t payload_size; /* bytes, at least one */
 };
 
@@ -40,7 +40,8 @@ struct tw_smb_walk {
 };
 
 /* TW_E_INVALID unless page_size is a multiple of 4 KiB up to 64 KiB and divides size. */
-TW_MUST_USE int tw_smb_init(struct tw_smb *ret_smb, uint8_t *base, size_t size, size_t page_size);
+TW_MUST_USE int tw_smb_init(struct tw_smb *ret_smb, volatile struct tw_shared *base, size_t size,
+                            size_t page_size);
 
 /* The chunk by the page's layout as it is now, whatever its state. TW_E_INVALID: there is none. */
 TW_MUST_USE int tw_smb_chunk_locate(const struct tw_smb *smb, uint32_t page, uint32_t chunk,
@@ -58,9 +59,6 @@ TW_MUST_USE int tw_smb_release_as_free(const struct tw_smb *smb, const struct tw
  * least two packets, of which the last is unfinished. TW_MORE at the end; at most 14 a page. */
 TW_MUST_USE int tw_smb_walk_next(const struct tw_smb *smb, struct tw_smb_walk *walk,
                                  struct tw_smb_scrape *ret_scrape);
-/* Copies bytes that may change meanwhile, reading each only once, so that what is checked in dst is
- * what is used from dst. */
-void tw_smb_copy(void *dst, const uint8_t *src, size_t n);
 
 /* Producer: divides a free page. TW_E_REFUSED: the page is not free; TW_E_INVALID: no such page, or
  * a layout without chunks. */

@@ -63,7 +63,8 @@ static void print_chunk(FILE *out, const struct tw_smb_chunk *chunk, uint32_t st
         fprintf(out, ", writer %u, id %" PRIu32 ", %u packets", header.writer_id, header.chunk_id,
                 header.n_packets);
         print_flags(out, header.flags);
-        print_sizes(out, (struct tw_bytes){.p = chunk->payload, .n = chunk->payload_size},
+        print_sizes(out,
+                    (struct tw_bytes){.p = tw_shared_own(chunk->payload), .n = chunk->payload_size},
                     header.n_packets);
     }
     fputc('\n', out);
@@ -71,7 +72,7 @@ static void print_chunk(FILE *out, const struct tw_smb_chunk *chunk, uint32_t st
 
 static void print_page(FILE *out, const struct tw_smb *smb, uint32_t page, int indent)
 {
-    uint32_t bitmap = tw_page_load(smb->base + page * smb->page_size);
+    uint32_t bitmap = tw_page_load(tw_shared_at(smb->base, page * smb->page_size));
     uint32_t n_chunks = tw_layout_chunks(tw_bitmap_layout(bitmap));
     struct tw_smb_chunk chunk;
 
@@ -86,12 +87,12 @@ int tw_print_smb(FILE *out, uint8_t *image, size_t n, size_t page_size, int inde
 {
     struct tw_smb smb;
     uint32_t used = 0;
-    int rc = tw_smb_init(&smb, image, n, page_size);
+    int rc = tw_smb_init(&smb, tw_shared_of(image), n, page_size);
 
     if (rc)
         return rc;
     for (uint32_t page = 0; page < smb.n_pages; page++) {
-        if (!tw_page_load(smb.base + page * page_size))
+        if (!tw_page_load(tw_shared_at(smb.base, page * page_size)))
             continue;
         print_page(out, &smb, page, indent);
         used++;

@@ -50,7 +50,7 @@ static void take_move(struct fake_service *s, const struct tw_move *move)
     c->n = chunk.payload_size;
     c->payload = malloc(c->n);
     assert_non_null(c->payload);
-    tw_smb_copy(c->payload, chunk.payload, c->n);
+    tw_shared_copy(c->payload, chunk.payload, c->n);
     s->n++;
     s->moves++;
     assert_int_equal(tw_smb_release_as_free(&s->arbiter->smb, &chunk), 0);

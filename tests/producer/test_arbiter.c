@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,7 +195,8 @@ static void a_service_that_frees_our_chunks_costs_data_only(void **state)
         tw_writer_nest(w, 1);
         for (int k = 0; k < 300; k++)
             tw_writer_u64(w, 2, i);
-        memcpy(s.arbiter->smb.base + i % 2 * 4096, &bitmaps[i % 6], sizeof(bitmaps[0]));
+        memcpy(tw_shared_own(s.arbiter->smb.base) + i % 2 * 4096, &bitmaps[i % 6],
+               sizeof(bitmaps[0]));
         tw_writer_unnest(w);
         (void)tw_writer_end(w);
     }

@@ -107,7 +107,7 @@ void rig_write(struct rig_peer *producer, const struct rig_chunk *c, const struc
     use_memory(producer);
     TW_IGNORE(tw_smb_partition(&producer->smb, c->page, TW_PAGE_DIV1)); /* it may be already */
     RIG_MUST(!tw_smb_acquire_for_writing(&producer->smb, c->page, 0, &header, &chunk));
-    w = tw_writer_of(chunk.payload, chunk.payload_size);
+    w = tw_writer_of(tw_shared_own(chunk.payload), chunk.payload_size);
     for (size_t i = 0; i < n; i++) {
         uint8_t size[TW_WIRE_SIZE_BYTES];
 

@@ -152,7 +152,7 @@ static struct tw_chunk_in chunk_in(const struct sim_writer *w, const struct sim_
         .n_fragments = chunk->n_fragments,
         .flags = chunk->flags,
         .complete = chunk->complete,
-        .payload = {.p = chunk->bytes, .n = w->chunk_size},
+        .payload = {.p = tw_shared_of(chunk->bytes), .n = w->chunk_size},
     };
 }
 

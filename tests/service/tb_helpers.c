@@ -61,7 +61,7 @@ void tb_fill(struct tb_chunk *chunk, char c, size_t size)
 
 int tb_write(struct tw_trace_buffer *tb, struct tb_chunk *chunk)
 {
-    chunk->in.payload = (struct tw_bytes){.p = chunk->bytes, .n = chunk->n};
+    chunk->in.payload = (struct tw_shared_bytes){.p = tw_shared_of(chunk->bytes), .n = chunk->n};
     return tw_trace_buffer_write(tb, &chunk->in);
 }
 
@@ -70,7 +70,7 @@ int tb_scrape(struct tw_trace_buffer *tb, struct tb_chunk *chunk, size_t room)
     struct tw_chunk_in in = chunk->in;
 
     in.complete = false;
-    in.payload = (struct tw_bytes){.p = chunk->bytes, .n = room};
+    in.payload = (struct tw_shared_bytes){.p = tw_shared_of(chunk->bytes), .n = room};
     return tw_trace_buffer_write(tb, &in);
 }
 

@@ -446,7 +446,7 @@ static void refuses_sizes_that_cannot_be(void **state)
     tb = tb_new(0, TW_FILL_RING);
     assert_int_equal(tw_trace_buffer_stats(tb)->buffer_size, 4096);
     tb_begin(&chunk, 0, 0);
-    chunk.in.payload = (struct tw_bytes){.p = zeros, .n = 4096};
+    chunk.in.payload = (struct tw_shared_bytes){.p = tw_shared_of(zeros), .n = 4096};
     assert_int_equal(tw_trace_buffer_write(tb, &chunk.in), TW_E_LIMIT);
     chunk.in.payload.n = sizeof(zeros);
     assert_int_equal(tw_trace_buffer_write(tb, &chunk.in), TW_E_LIMIT);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static void shared_init(struct shared *s)
     assert_non_null(p);
     memset(p, 0, PAGE);
     atomic_init(&s->stop, false);
-    assert_int_equal(tw_smb_init(&s->smb, p, PAGE, PAGE), 0);
+    assert_int_equal(tw_smb_init(&s->smb, tw_shared_of(p), PAGE, PAGE), 0);
 }
 
 static struct tw_smb_chunk acquire_any(const struct tw_smb *smb, const struct tw_chunk_header *h)
@@ -60,7 +61,7 @@ static void *write_chunks(void *arg)
         struct tw_chunk_header h = {.chunk_id = n, .writer_id = w->id};
         struct tw_smb_chunk c = acquire_any(&w->shared->smb, &h);
 
-        memset(c.payload, (int)(n & 0xff), c.payload_size);
+        memset(tw_shared_own(c.payload), (int)(n & 0xff), c.payload_size);
         tw_chunk_store_packets(c.header, (uint16_t)(n & TW_CHUNK_PACKETS_MAX), 0);
         if (tw_smb_release_as_complete(&w->shared->smb, &c) != 0)
             w->bad++;
@@ -84,7 +85,7 @@ static uint32_t read_page(const struct tw_smb *smb, uint64_t seen[N_WRITERS][ROU
         assert_in_range(h.writer_id, 1, N_WRITERS);
         assert_true(h.chunk_id < ROUNDS);
         assert_int_equal(h.n_packets, h.chunk_id & TW_CHUNK_PACKETS_MAX);
-        tw_smb_copy(copy, c.payload, c.payload_size);
+        tw_shared_copy(copy, c.payload, c.payload_size);
         for (size_t k = 0; k < c.payload_size; k++)
             assert_int_equal(copy[k], h.chunk_id & 0xff);
         seen[h.writer_id - 1][h.chunk_id]++;
@@ -123,13 +124,13 @@ static void no_chunk_is_lost_torn_or_seen_twice_on_one_page(void **state)
             assert_int_equal(seen[i][k], 1);
     }
     assert_int_equal(tw_page_load(s.smb.base), 0);
-    free(s.smb.base);
+    free(tw_shared_own(s.smb.base));
 }
 
 static void *scribble(void *arg)
 {
     struct shared *s = arg;
-    _Atomic uint32_t *page = (void *)s->smb.base;
+    _Atomic uint32_t *page = (void *)tw_shared_own(s->smb.base);
     uint32_t random = 7;
 
     while (!atomic_load(&s->stop)) {
@@ -141,9 +142,10 @@ static void *scribble(void *arg)
 
 static void assert_inside(const struct tw_smb *smb, const struct tw_smb_chunk *c)
 {
-    assert_true(c->header >= smb->base + TW_PAGE_HEADER_SIZE);
+    assert_true(tw_shared_own(c->header) >= tw_shared_own(smb->base) + TW_PAGE_HEADER_SIZE);
     assert_true(c->payload_size <= PAGE);
-    assert_true(c->payload + c->payload_size <= smb->base + smb->size);
+    assert_true(tw_shared_own(c->payload) + c->payload_size <=
+                tw_shared_own(smb->base) + smb->size);
 }
 
 static void a_peer_that_scribbles_on_the_page_gets_outcomes(void **state)
@@ -177,7 +179,7 @@ static void a_peer_that_scribbles_on_the_page_gets_outcomes(void **state)
     }
     atomic_store(&s.stop, true);
     pthread_join(thread, NULL);
-    free(s.smb.base);
+    free(tw_shared_own(s.smb.base));
 }
 
 int main(void)

@@ -18,7 +18,7 @@ static struct tw_smb new_smb(size_t page_size)
 
     assert_non_null(p);
     memset(p, 0, N_PAGES * page_size);
-    assert_int_equal(tw_smb_init(&smb, p, N_PAGES * page_size, page_size), 0);
+    assert_int_equal(tw_smb_init(&smb, tw_shared_of(p), N_PAGES * page_size, page_size), 0);
     return smb;
 }
 
@@ -26,12 +26,12 @@ static void set_bitmap(const struct tw_smb *smb, size_t page, uint32_t bitmap)
 {
     uint32_t raw = htole32(bitmap);
 
-    memcpy(smb->base + page * smb->page_size, &raw, sizeof(raw));
+    memcpy(tw_shared_own(smb->base) + page * smb->page_size, &raw, sizeof(raw));
 }
 
 static uint32_t bitmap_of(const struct tw_smb *smb, size_t page)
 {
-    return tw_page_load(smb->base + page * smb->page_size);
+    return tw_page_load(tw_shared_at(smb->base, page * smb->page_size));
 }
 
 static const struct tw_chunk_header header_7_3 = {.chunk_id = 7, .writer_id = 3};
@@ -46,25 +46,28 @@ static void geometry_that_does_not_fit_is_invalid(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        assert_int_equal(tw_smb_init(&smb, (uint8_t *)words, bad[i][0], bad[i][1]), TW_E_INVALID);
-    assert_int_equal(tw_smb_init(&smb, (uint8_t *)words + 1, 4096, 4096), TW_E_INVALID);
+        assert_int_equal(tw_smb_init(&smb, tw_shared_of(words), bad[i][0], bad[i][1]),
+                         TW_E_INVALID);
+    assert_int_equal(tw_smb_init(&smb, tw_shared_at(tw_shared_of(words), 1), 4096, 4096),
+                     TW_E_INVALID);
 }
 
 static void assert_layout(const struct tw_smb *smb, uint32_t layout)
 {
-    uint8_t *end = smb->base, *page_end = smb->base + 2 * smb->page_size;
+    const uint8_t *end = tw_shared_own(smb->base), *page_end = end + 2 * smb->page_size;
     struct tw_smb_chunk c;
 
     assert_int_equal(tw_smb_partition(smb, 1, (enum tw_page_layout)layout), 0);
     assert_int_equal(tw_smb_partition(smb, 1, (enum tw_page_layout)layout), TW_E_REFUSED);
     for (uint32_t i = 0; i < chunks_of[layout]; i++) {
         assert_int_equal(tw_smb_chunk_locate(smb, 1, i, &c), 0);
-        assert_int_equal((uintptr_t)c.header % 4, 0);
-        assert_ptr_equal(c.payload, c.header + 8);
-        assert_true(c.header >= end && c.payload + c.payload_size <= page_end);
+        assert_true(tw_shared_is_aligned(c.header, 4));
+        assert_ptr_equal(c.payload, tw_shared_at(c.header, 8));
+        assert_true(tw_shared_own(c.header) >= end);
         /* All chunks are of one size, a multiple of 4 that wastes less than 4 bytes a chunk. */
         assert_int_equal(c.payload_size + 8, (smb->page_size - 8) / chunks_of[layout] / 4 * 4);
-        end = c.payload + c.payload_size;
+        end = tw_shared_own(c.payload) + c.payload_size;
+        assert_true(end <= page_end);
     }
     assert_int_equal(tw_smb_chunk_locate(smb, 1, chunks_of[layout], &c), TW_E_INVALID);
     set_bitmap(smb, 1, 0);
@@ -78,7 +81,7 @@ static void every_layout_of_every_page_size_has_its_chunks(void **state)
 
         for (uint32_t layout = TW_PAGE_DIV1; layout <= TW_PAGE_DIV14; layout++)
             assert_layout(&smb, layout);
-        free(smb.base);
+        free(tw_shared_own(smb.base));
     }
 }
 
@@ -104,7 +107,7 @@ static void reserved_layouts_and_free_pages_have_no_chunks(void **state)
                              TW_E_INVALID);
         }
     assert_int_equal(tw_smb_walk_next(&smb, &walk, &scrape), TW_MORE);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void indices_out_of_range_are_invalid(void **state)
@@ -122,7 +125,7 @@ static void indices_out_of_range_are_invalid(void **state)
     assert_int_equal(tw_smb_acquire_for_reading(&smb, 0, 14, &c), TW_E_INVALID);
     assert_int_equal(tw_smb_acquire_for_reading(&smb, 0, 0xffffffff, &c), TW_E_INVALID);
     assert_int_equal(tw_smb_acquire_for_reading(&smb, 0, 13, &c), 0);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void a_chunk_goes_round_its_states_and_frees_its_page(void **state)
@@ -158,7 +161,7 @@ static void a_chunk_goes_round_its_states_and_frees_its_page(void **state)
     assert_int_equal(tw_smb_acquire_for_reading(&smb, 2, 1, &r), 0);
     assert_int_equal(tw_smb_release_as_free(&smb, &r), 0);
     assert_int_equal(bitmap_of(&smb, 2), 0);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void without_shared_memory_a_complete_chunk_becomes_free(void **state)
@@ -173,7 +176,7 @@ static void without_shared_memory_a_complete_chunk_becomes_free(void **state)
     assert_int_equal(tw_smb_release_as_complete(&smb, &c), 0);
     assert_int_equal(tw_smb_release_as_sent(&smb, &c), 0);
     assert_int_equal(bitmap_of(&smb, 0), 0);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void a_layout_changed_behind_our_back_is_an_outcome(void **state)
@@ -193,7 +196,7 @@ static void a_layout_changed_behind_our_back_is_an_outcome(void **state)
     assert_int_equal(tw_smb_release_as_free(&smb, &c), TW_E_INVALID);
     set_bitmap(&smb, 0, UINT32_C(0x60000000));
     assert_int_equal(tw_smb_release_as_free(&smb, &c), TW_E_INVALID);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void the_walk_finds_what_can_be_scraped(void **state)
@@ -236,7 +239,7 @@ static void the_walk_finds_what_can_be_scraped(void **state)
     assert_int_equal(s.header.flags, TW_CHUNK_FIRST_CONTINUES);
     assert_int_equal(tw_smb_walk_next(&smb, &walk, &s), TW_MORE);
     assert_int_equal(tw_smb_walk_next(&smb, &walk, &s), TW_MORE);
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void a_walk_over_garbage_ends_and_stays_inside(void **state)
@@ -253,18 +256,19 @@ static void a_walk_over_garbage_ends_and_stays_inside(void **state)
 
         for (size_t i = 0; i < smb.size; i++) {
             random = random * 1664525 + 1013904223;
-            smb.base[i] = (uint8_t)(random >> 24);
+            tw_shared_own(smb.base)[i] = (uint8_t)(random >> 24);
         }
         while (tw_smb_walk_next(&smb, &walk, &s) == 0) {
-            assert_true(s.chunk.header >= smb.base);
-            assert_true(s.chunk.payload + s.chunk.payload_size <= smb.base + smb.size);
+            assert_true(tw_shared_own(s.chunk.header) >= tw_shared_own(smb.base));
+            assert_true(tw_shared_own(s.chunk.payload) + s.chunk.payload_size <=
+                        tw_shared_own(smb.base) + smb.size);
             assert_true(s.header.n_packets <= TW_CHUNK_PACKETS_MAX);
             assert_true(s.header.flags <= TW_CHUNK_FLAGS_MASK);
             n++;
         }
         assert_true(n <= N_PAGES * TW_PAGE_CHUNKS_MAX);
     }
-    free(smb.base);
+    free(tw_shared_own(smb.base));
 }
 
 static void copies_are_exact(void **state)
@@ -272,9 +276,9 @@ static void copies_are_exact(void **state)
     uint8_t src[5] = {1, 2, 3, 4, 5}, dst[5] = {0};
 
     (void)state;
-    tw_smb_copy(dst, src, 0);
+    tw_shared_copy(dst, tw_shared_of(src), 0);
     assert_int_equal(dst[0], 0);
-    tw_smb_copy(dst, src, 4);
+    tw_shared_copy(dst, tw_shared_of(src), 4);
     assert_memory_equal(dst, ((uint8_t[5]){1, 2, 3, 4, 0}), 5);
 }
 

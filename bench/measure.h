@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-enum { TW_BENCH_SLICES = 400 };
+enum { TW_BENCH_SLICES = 2000 };
 
 struct tw_bench_result {
     uint64_t ns[2]; /* the fastest slice of each */

@@ -178,8 +178,8 @@ static inline bool has_nul(struct tw_bytes b)
                 return true;
         return has_nul_of_8(end - 8);
     }
-    for (; b.n; b.n--)
-        if (!b.p[b.n - 1])
+    while (b.p != end)
+        if (!*b.p++)
             return true;
     return false;
 }
@@ -283,12 +283,15 @@ static int take(struct scan *s, struct level *l)
 /* The place behind a varint, NULL if it is not a good one. There is a byte at least. */
 static inline const uint8_t *behind_varint(const uint8_t *p, const uint8_t *end)
 {
+    const uint8_t *const most = p + tw_min((size_t)(end - p), (size_t)TW_WIRE_VARINT_MAX);
     const uint8_t *const last = p + TW_WIRE_VARINT_MAX - 1;
 
+    if (*p < 0x80) /* nearly all */
+        return p + 1;
     while (*p >= 0x80)
-        if (++p == end || (p == last && *p > 1))
+        if (++p == most)
             return NULL;
-    return p + 1;
+    return p == last && *p > 1 ? NULL : p + 1;
 }
 
 static inline int take_planned_number(struct level *l, const uint8_t *p)

@@ -20,11 +20,27 @@ struct tw_peer {
     int32_t pid, uid;
 };
 
+/* What one user, told by the uid of its peers, may hold at a time, all its connections together.
+ * Peers whose uid is -1 count as one user. */
+enum tw_quota {
+    TW_QUOTA_CONNECTIONS,
+    TW_QUOTA_SESSIONS,
+    TW_QUOTA_SHM,         /* bytes of memory shared with producers */
+    TW_QUOTA_OUTPUT,      /* bytes that wait to be sent */
+    TW_QUOTA_REQUESTS,    /* calls without their last answer */
+    TW_QUOTA_DESCRIPTORS, /* one a connection, those of shared memory, those received or to send */
+    TW_QUOTAS,
+};
+
 struct tw_service_options {
     /* Nanoseconds of one of the kernel's clocks; NULL: clock_gettime(). */
     uint64_t (*clock_ns)(clockid_t id, void *user);
     void *user;
-    const char *version; /* for the system info packet; NULL: tracewire's own */
+    const char *version;        /* for the system info packet; NULL: tracewire's own */
+    uint64_t limits[TW_QUOTAS]; /* of one user; 0: the usual, see spec/limits.md */
+    /* Called when a peer does not get what it may have expected and the protocol has no words for
+     * it; what is a static text. It must not call back into the service. NULL is fine. */
+    void (*refused)(struct tw_peer peer, const char *what, void *user);
 };
 
 /* options may be NULL. -ENOMEM. */
@@ -41,7 +57,7 @@ void tw_service_tick(struct tw_service *service);
 /*
  * A new connection. wake(user) is called when something happened to it that its own calls below did
  * not cause: there are bytes to send, or it is to be closed. It must not call back into the
- * service.
+ * service. TW_E_LIMIT: the user has as many connections, or descriptors, as it may. -ENOMEM.
  */
 TW_MUST_USE int tw_service_connect(struct tw_service *service, enum tw_service_port port,
                                    struct tw_peer peer, void (*wake)(void *user), void *user,

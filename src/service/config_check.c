@@ -194,26 +194,15 @@ static bool name_taken(const struct tw_session *s)
     return false;
 }
 
-static size_t count_sessions(const struct tw_session *s, bool same_uid)
+static bool too_many_sessions(const struct tw_session *s)
 {
+    REQ("TW-LIM-010");
     const struct tw_session *other;
     size_t n = 0;
 
     TAILQ_FOREACH (other, &s->service->sessions, next)
-        n += !same_uid || other->uid == s->uid;
-    return n;
-}
-
-static bool too_many_sessions(const struct tw_session *s)
-{
-    REQ("TW-LIM-010");
-    return count_sessions(s, false) >= TW_SESSIONS_MAX;
-}
-
-static bool too_many_of_uid(const struct tw_session *s)
-{
-    REQ("TW-LIM-011");
-    return count_sessions(s, true) >= TW_SESSIONS_PER_UID_MAX;
+        n++;
+    return n >= TW_SESSIONS_MAX;
 }
 
 static const struct {
@@ -244,7 +233,6 @@ static const struct {
     {long_name, "unique_session_name is over 1024 bytes"},
     {name_taken, "a session with this unique_session_name is running"},
     {too_many_sessions, "the service has 15 sessions, which is its limit"},
-    {too_many_of_uid, "this user has 5 sessions, which is the limit"},
 };
 
 int tw_config_check(const struct tw_session *session, const char **ret_error)

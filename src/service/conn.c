@@ -11,6 +11,21 @@
 #include "service/read_buffers.h"
 #include "service/session.h"
 
+/* What any connection costs: itself, and the socket that carries it. */
+static int charge_new(struct tw_service_conn *conn)
+{
+    REQ("TW-LIM-062");
+    static const enum tw_quota quotas[] = {TW_QUOTA_CONNECTIONS, TW_QUOTA_DESCRIPTORS};
+    int rc = tw_charge_open(&conn->charge, &conn->service->accounts, conn->peer.uid);
+
+    for (size_t i = 0; !rc && i < TW_ARRAY_LEN(quotas); i++) {
+        rc = tw_charge_set(&conn->charge, quotas[i], 1);
+        if (rc)
+            tw_service_refused(conn->service, &conn->peer, tw_quotas[quotas[i]].passed);
+    }
+    return rc;
+}
+
 int tw_service_connect(struct tw_service *service, enum tw_service_port port, struct tw_peer peer,
                        void (*wake)(void *user), void *user, struct tw_service_conn **ret_conn)
 {
@@ -25,9 +40,12 @@ int tw_service_connect(struct tw_service *service, enum tw_service_port port, st
     conn->wake = wake;
     conn->user = user;
     tw_reading_init(&conn->reading);
-    rc = tw_host_init(&conn->host,
-                      port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port);
+    rc = charge_new(conn);
+    if (!rc)
+        rc = tw_host_init(&conn->host,
+                          port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port);
     if (rc) {
+        tw_charge_close(&conn->charge);
         free(conn);
         return rc;
     }
@@ -49,6 +67,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     TAILQ_REMOVE(&conn->service->conns, conn, next);
     tw_reading_deinit(&conn->reading);
     tw_host_deinit(&conn->host);
+    tw_charge_close(&conn->charge);
     free(conn);
 }
 
@@ -60,6 +79,7 @@ void tw_service_space(struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret
 void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds, size_t n_fds)
 {
     tw_rx_filled(&conn->host.rx, n, fds, n_fds);
+    tw_conn_charge(conn);
 }
 
 int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_bytes, int *ret_fd)
@@ -70,6 +90,7 @@ int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_byt
 void tw_service_sent(struct tw_service_conn *conn, size_t n)
 {
     tw_tx_sent(&conn->host.tx, n);
+    tw_conn_charge(conn);
 }
 
 const char *tw_service_why(const struct tw_service_conn *conn)
@@ -91,6 +112,33 @@ void tw_conn_doom(struct tw_service_conn *conn, const char *why)
     wake(conn);
 }
 
+static size_t n_descriptors(const struct tw_service_conn *conn)
+{
+    const struct tw_host *host = &conn->host;
+
+    return 1 + host->rx.n_fds + (host->rx.frame_fd >= 0) + host->tx.n_fds +
+           (conn->producer && conn->producer->shm.fd >= 0);
+}
+
+void tw_conn_charge(struct tw_service_conn *conn)
+{
+    REQ("TW-LIM-064");
+    REQ("TW-LIM-065");
+    REQ("TW-LIM-066");
+    const struct {
+        enum tw_quota quota;
+        size_t n;
+    } now[] = {
+        {TW_QUOTA_OUTPUT, tw_tx_queued(&conn->host.tx)},
+        {TW_QUOTA_REQUESTS, conn->host.requests.n},
+        {TW_QUOTA_DESCRIPTORS, n_descriptors(conn)},
+    };
+
+    for (size_t i = 0; i < TW_ARRAY_LEN(now); i++)
+        if (tw_charge_set(&conn->charge, now[i].quota, now[i].n))
+            tw_conn_doom(conn, tw_quotas[now[i].quota].passed);
+}
+
 static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
                   bool has_more, int fd)
 {
@@ -101,12 +149,14 @@ static void reply(struct tw_service_conn *conn, uint64_t request_id, const struc
         tw_fd_close(&fd);
     if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
         rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
-    if (!rc)
+    if (!rc) {
+        tw_conn_charge(conn);
         wake(conn);
-    else if (rc == TW_E_FULL)
+    } else if (rc == TW_E_FULL) {
         tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
-    else
+    } else {
         tw_conn_doom(conn, conn->host.why ? conn->host.why : "out of memory for a reply");
+    }
 }
 
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes bytes,
@@ -199,6 +249,7 @@ int tw_service_run(struct tw_service_conn *conn)
         return rc;
     tw_reading_run(conn);
     tw_query_run(conn);
+    tw_conn_charge(conn);
     if (conn->doomed)
         return TW_E_CLOSED;
     /* TW_MORE from the host session is "send me more bytes": everything received is done. */

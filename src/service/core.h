@@ -18,6 +18,7 @@
 #include "base/timers.h"
 #include "frame/host_session.h"
 #include "producer_port.pb-c.h"
+#include "service/account.h"
 #include "service/limits.h"
 #include "service/packet_source.h"
 #include "service/trace_buffer.h"
@@ -135,6 +136,7 @@ struct tw_session {
     struct tw_service_conn *conn; /* of its consumer, NULL when it has none */
     uint64_t id;
     int32_t uid;
+    struct tw_charge charge; /* the session itself, and what it keeps when its consumer has gone */
     enum tw_session_state state;
     struct tw_arena arena;   /* holds config */
     Tw__TraceConfig *config; /* decoded from config_bytes */
@@ -191,6 +193,7 @@ struct tw_service_conn {
     enum tw_service_port port;
     struct tw_peer peer;
     struct tw_host host;
+    struct tw_charge charge;
     const char *doomed; /* a static text: to be closed, and why */
     void (*wake)(void *user);
     void *user;
@@ -206,6 +209,7 @@ struct tw_service_conn {
 
 struct tw_service {
     struct tw_service_options options;
+    struct tw_accounts accounts;
     struct tw_timers own_timers;
     struct tw_timers *timers; /* own_timers, or those of the daemon's loop */
     TAILQ_HEAD(, tw_service_conn) conns;
@@ -229,10 +233,16 @@ uint64_t tw_service_now(const struct tw_service *service, clockid_t clock);
  * only for what a consumer can also end by itself. */
 void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t delay_ms);
 
+/* Tells the embedder that a peer does not get something. what is a static text. */
+void tw_service_refused(struct tw_service *service, const struct tw_peer *peer, const char *what);
+
 /* conn.c: what the ports say to their peers. */
 
 /* Ends a connection at the next opportunity. why is a static text. */
 void tw_conn_doom(struct tw_service_conn *conn, const char *why);
+/* Brings up to date what the connection is charged for, and ends it when that is too much. Called
+ * whenever calls, bytes or descriptors may have come to wait or gone. */
+void tw_conn_charge(struct tw_service_conn *conn);
 /* Answers a call with the packed message, and wakes the connection. fd is -1 or taken, whatever
  * comes of it: a connection that cannot take a reply is doomed. */
 void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const ProtobufCMessage *reply,

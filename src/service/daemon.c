@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -57,7 +58,7 @@ static void on_listen(struct tw_io *io, uint32_t events)
         return; /* anything else: that connection is gone already */
     }
     rc = tw_peer_new(&l->daemon->peers, l->port, fd);
-    if (rc)
+    if (rc < 0)
         tw_log(TW_LOG_WARN, "a connection was refused: %s", tw_err_str(rc));
 }
 
@@ -76,12 +77,21 @@ static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_servi
     return tw_loop_add(daemon->loop, &l->io);
 }
 
+static void on_refused(struct tw_peer peer, const char *what, void *user)
+{
+    (void)user;
+    tw_log(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
+}
+
 static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
                  const char **ret_socket)
 {
     REQ("TW-NET-001");
-    int rc = tw_service_new(&daemon->service, NULL);
+    struct tw_service_options options = {.refused = on_refused};
+    int rc;
 
+    memcpy(options.limits, o->limits, sizeof(options.limits));
+    rc = tw_service_new(&daemon->service, &options);
     if (rc)
         return rc;
     daemon->service->timers = tw_loop_timers(daemon->loop);

@@ -45,6 +45,20 @@ enum {
     TW_READ_REPLIES_PER_TURN = 8,
 };
 
+/* What one user may hold, unless the service is told otherwise. Connections: two thousand producers
+ * of one user and as many again. TW-LIM-062 */
+#define TW_ACCOUNT_CONNECTIONS UINT64_C(4096)
+/* Bytes of shared memory: what 4096 producers get by default, or 32 of the largest. TW-LIM-063 */
+#define TW_ACCOUNT_SHM_BYTES (UINT64_C(1024) * 1024 * 1024)
+/* Bytes that wait to be read: 64 connections that are full. TW-LIM-064 */
+#define TW_ACCOUNT_OUTPUT_BYTES (UINT64_C(64) * 1024 * 1024)
+/* Calls outstanding: four for each connection, as known clients have them. TW-LIM-065 */
+#define TW_ACCOUNT_REQUESTS UINT64_C(16384)
+/* Descriptors: three for each connection, socket, memory, and one on its way. TW-LIM-066 */
+#define TW_ACCOUNT_DESCRIPTORS UINT64_C(12288)
+/* Users with an account of their own; the others share one. TW-LIM-067 */
+#define TW_ACCOUNTS_MAX ((size_t)1024)
+
 /* Sequences of one session: more than any trace has, and what producers that come and go may make
  * it remember (some 64 MiB). TW-LIM-036 */
 #define TW_SEQUENCES_MAX UINT32_C(1000000)

@@ -91,6 +91,7 @@ static int flush_out(struct tw_peer_socket *peer)
     int rc = send_waiting(peer);
     bool blocked = rc == TW_MORE;
 
+    tw_conn_charge(peer->conn);
     if (rc && !blocked)
         return rc;
     /* A socket that still takes something need not be writable: work that waits for that waits for

@@ -58,6 +58,12 @@ int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello
     return 0;
 }
 
+static int charge_shm(struct tw_producer *producer, size_t size)
+{
+    REQ("TW-LIM-063");
+    return tw_charge_set(&producer->conn->charge, TW_QUOTA_SHM, size);
+}
+
 void tw_producer_free(struct tw_producer *producer)
 {
     struct tw_service *service = producer->conn->service;
@@ -73,6 +79,7 @@ void tw_producer_free(struct tw_producer *producer)
     TAILQ_REMOVE(&service->producers, producer, next);
     service->n_producers--;
     producer->conn->producer = NULL;
+    TW_IGNORE(charge_shm(producer, 0)); /* giving back is always possible */
     tw_shm_deinit(&producer->shm);
     free(producer->writer_buffer);
     free(producer->name);
@@ -99,6 +106,7 @@ bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
     if (tw_shm_adopt(&producer->shm, fd, TW_SHM_SEALS_ALL))
         return false;
     if (!tw_shm_sizes_valid(producer->shm.size, page_size) ||
+        charge_shm(producer, producer->shm.size) ||
         tw_smb_init(&producer->smb, producer->shm.p, producer->shm.size, page_size)) {
         tw_shm_deinit(&producer->shm);
         return false;
@@ -129,6 +137,21 @@ static int tell_of_shm(struct tw_producer *producer)
     return 0;
 }
 
+static int create_shm(struct tw_producer *producer, struct tw_shm_sizes sizes)
+{
+    struct tw_service *service = producer->conn->service;
+    int rc = charge_shm(producer, sizes.size);
+
+    if (rc) {
+        tw_service_refused(service, &producer->conn->peer, tw_quotas[TW_QUOTA_SHM].passed);
+        return rc;
+    }
+    rc = tw_shm_create(&producer->shm, sizes.size);
+    if (!rc)
+        rc = tw_smb_init(&producer->smb, producer->shm.p, producer->shm.size, sizes.page_size);
+    return rc;
+}
+
 int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page_size)
 {
     struct tw_shm_sizes sizes = tw_shm_sizes_for(size ? size : producer->shm_size_hint,
@@ -137,15 +160,8 @@ int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page
 
     if (producer->told_of_shm || !tw_producer_listens(producer))
         return 0;
-    if (producer->smb.n_pages == 0) {
-        rc = tw_shm_create(&producer->shm, sizes.size);
-        if (rc)
-            return rc;
-        rc = tw_smb_init(&producer->smb, producer->shm.p, producer->shm.size, sizes.page_size);
-        if (rc)
-            return rc;
-    }
-    return tell_of_shm(producer);
+    rc = producer->smb.n_pages ? 0 : create_shm(producer, sizes);
+    return rc ? rc : tell_of_shm(producer);
 }
 
 bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id)

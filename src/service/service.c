@@ -17,6 +17,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
         return -ENOMEM;
     if (options)
         service->options = *options;
+    tw_accounts_init(&service->accounts, service->options.limits);
     service->timers = &service->own_timers;
     service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);
     service->scratch = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
@@ -57,6 +58,12 @@ void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t
 
     if (tw_timer_set(service->timers, timer, now + delay_ms * TW_NS_PER_MS))
         timer->index = 0;
+}
+
+void tw_service_refused(struct tw_service *service, const struct tw_peer *peer, const char *what)
+{
+    if (service->options.refused)
+        service->options.refused(*peer, what, service->options.user);
 }
 
 uint64_t tw_service_next_tick_ns(const struct tw_service *service)

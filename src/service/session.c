@@ -122,13 +122,15 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
     TAILQ_INIT(&session->instances);
     TAILQ_INIT(&session->flushes);
     tw_session_timers_init(session);
-    if (!tw_buf_append(&session->config_bytes, config.p, config.n)) {
+    if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid) &&
+        !tw_buf_append(&session->config_bytes, config.p, config.n)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
         if (!tw_pbc_unpack(&tw__trace_config__descriptor, &session->arena, config, &msg)) {
             session->config = (Tw__TraceConfig *)msg;
             return session;
         }
     }
+    tw_charge_close(&session->charge);
     tw_buf_deinit(&session->config_bytes);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -142,6 +144,7 @@ static void delete_session(struct tw_session *session)
     tw_instances_free(session);
     free_buffers(session);
     tw_sequences_free(session);
+    tw_charge_close(&session->charge);
     tw_buf_deinit(&session->config_bytes);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -167,6 +170,11 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
     if (!session)
         return TW_E_REFUSED;
     rc = tw_config_check(session, ret_error);
+    if (!rc) {
+        REQ("TW-LIM-011");
+        *ret_error = tw_quotas[TW_QUOTA_SESSIONS].passed;
+        rc = tw_charge_set(&session->charge, TW_QUOTA_SESSIONS, 1);
+    }
     if (!rc) {
         *ret_error = "the service cannot allocate the trace buffers";
         rc = make_buffers(session);

@@ -9,12 +9,15 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "service/account.h"
 #include "service/daemon.h"
 #include "tool/notify.h"
 #include "tool/tool.h"
 
 /* Whoever can reach the directory may trace; --socket-mode narrows it. */
 enum { SOCKET_MODE = 0666, SOCKET_MODE_MAX = 0777 };
+/* A terabyte: above it, no limit is meant. */
+#define LIMIT_KB_MAX (UINT64_C(1) << 30)
 
 static const char help[] =
     "Usage: tracewire serve [FLAGS]\n"
@@ -29,6 +32,10 @@ static const char help[] =
     "      --consumer-socket NAME  the same for consumers, with CONSUMER for PRODUCER\n"
     "      --socket-mode MODE      rights of both sockets, octal (default 666)\n"
     "      --socket-group GROUP    group of both sockets, a name or a number\n"
+    "      --limit NAME=N          what one user may have at once; repeat for others:\n"
+    "                              connections (4096), sessions (5), shared-memory\n"
+    "                              (1gb), output (64mb), requests (16384),\n"
+    "                              descriptors (12288)\n"
     "  -h, --help                  this text\n"
     "      --version               the version\n"
     "\n"
@@ -63,6 +70,30 @@ static int parse_group(const char *text, gid_t *ret_group)
     return 0;
 }
 
+/* Sizes have units, as elsewhere; counts are plain numbers. */
+static int parse_amount(enum tw_quota quota, const char *text, uint64_t *ret_n)
+{
+    uint64_t n;
+
+    if (quota != TW_QUOTA_SHM && quota != TW_QUOTA_OUTPUT)
+        return tw_parse_number(text, 1, UINT32_MAX, ret_n);
+    if (tw_parse_size_kb(text, LIMIT_KB_MAX, &n) || n == 0)
+        return TW_E_INVALID;
+    *ret_n = n * 1024;
+    return 0;
+}
+
+static int parse_limit(const char *text, uint64_t limits[TW_QUOTAS])
+{
+    const char *value = strchr(text, '=');
+
+    for (enum tw_quota i = 0; value && i < TW_QUOTAS; i++)
+        if (strlen(tw_quotas[i].name) == (size_t)(value - text) &&
+            strncmp(text, tw_quotas[i].name, (size_t)(value - text)) == 0)
+            return parse_amount(i, value + 1, &limits[i]);
+    return TW_E_INVALID;
+}
+
 enum { GO_ON = -1 };
 
 /* GO_ON, or the status to end with. */
@@ -73,6 +104,7 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
         {"consumer-socket", required_argument, NULL, 'c'},
         {"socket-mode", required_argument, NULL, 'm'},
         {"socket-group", required_argument, NULL, 'g'},
+        {"limit", required_argument, NULL, 'l'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {0},
@@ -96,6 +128,10 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
             if (parse_group(optarg, &options->access.group))
                 return tw_usage_error("serve", "no group '%s'", optarg);
             break;
+        case 'l':
+            if (parse_limit(optarg, options->limits))
+                return tw_usage_error("serve", "bad limit '%s': a name and a number over 0", optarg);
+            break;
         case 'h':
             fputs(help, stdout);
             return TW_EXIT_OK;
@@ -111,7 +147,7 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
 }
 
 /* A daemon is not the one to be stopped by a soft limit of 1024 connections. */
-static void raise_descriptor_limit(void)
+static void raise_descriptor_limit(uint64_t *ret_max)
 {
     struct rlimit limit;
 
@@ -119,6 +155,17 @@ static void raise_descriptor_limit(void)
         return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    *ret_max = limit.rlim_max;
+}
+
+/* Where the system gives few descriptors, one user gets half of them at most. */
+static void share_descriptors(uint64_t limits[TW_QUOTAS])
+{
+    uint64_t max = UINT64_MAX, *limit = &limits[TW_QUOTA_DESCRIPTORS];
+
+    raise_descriptor_limit(&max);
+    if (*limit == 0 && max / 2 < tw_quotas[TW_QUOTA_DESCRIPTORS].usual)
+        *limit = max / 2;
 }
 
 static void on_signal(int signo, void *user)
@@ -169,7 +216,7 @@ int tw_cmd_serve(int argc, char **argv)
 
     if (status != GO_ON)
         return status;
-    raise_descriptor_limit();
+    share_descriptors(options.limits);
     rc = tw_loop_new(&loop);
     if (rc) {
         tw_log(TW_LOG_ERROR, "serve: %s", tw_err_str(rc));

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macros.h"
+#include "service/core.h"
+#include "service/session.h"
 
 /* Bytes a test may make the rig keep. */
 #define RIG_ARENA_MAX ((size_t)512 * 1024 * 1024)
@@ -28,13 +30,39 @@ static uint64_t rig_clock(clockid_t id, void *user)
     return rig->now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);
 }
 
-void rig_init(struct rig *rig)
+static void on_refused(struct tw_peer peer, const char *what, void *user)
 {
-    struct tw_service_options options = {.clock_ns = rig_clock, .user = rig};
+    struct rig *rig = user;
 
-    *rig = (struct rig){.now_ns = 1000 * TW_NS_PER_S, .chunk_bytes = SIZE_MAX};
+    (void)peer;
+    rig->refused = what;
+}
+
+void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
+{
+    struct tw_service_options options = {.clock_ns = rig_clock, .refused = on_refused, .user = rig};
+
+    if (limits)
+        memcpy(options.limits, limits, sizeof(options.limits));
+    *rig = (struct rig){.now_ns = 1000 * TW_NS_PER_S, .uid = RIG_UID, .chunk_bytes = SIZE_MAX};
     rig->arena = TW_ARENA_INIT(RIG_ARENA_MAX);
     RIG_MUST(!tw_service_new(&rig->service, &options));
+}
+
+void rig_init(struct rig *rig)
+{
+    rig_init_limited(rig, NULL);
+}
+
+/* Sessions may outlive their consumers; nothing else is left when all peers have gone. A service
+ * that ends first takes its accounts along: what it forgot then is a leak. */
+static void check_accounts(struct tw_service *service)
+{
+    struct tw_session *session;
+
+    while ((session = TAILQ_FIRST(&service->sessions)))
+        tw_session_free(session);
+    RIG_MUST(!TAILQ_EMPTY(&service->conns) || tw_accounts_empty(&service->accounts));
 }
 
 void rig_free(struct rig *rig)
@@ -48,6 +76,7 @@ void rig_free(struct rig *rig)
         tw_shm_deinit(&peer->shm);
         free(peer->replies);
     }
+    check_accounts(rig->service);
     tw_service_free(rig->service);
     tw_arena_deinit(&rig->arena);
 }
@@ -74,7 +103,7 @@ struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, 
 
 struct rig_peer *rig_connect(struct rig *rig, enum tw_service_port port)
 {
-    struct rig_peer *peer = rig_connect_silent(rig, port, RIG_UID);
+    struct rig_peer *peer = rig_connect_silent(rig, port, rig->uid);
 
     RIG_MUST(!tw_client_bind(&peer->client));
     rig_pump(rig);

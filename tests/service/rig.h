@@ -56,16 +56,20 @@ struct rig {
     struct tw_arena arena; /* everything handed out by the functions below */
     uint64_t now_ns;       /* every clock, and REALTIME a day ahead */
     size_t chunk_bytes;    /* bytes carried at once */
+    const char *refused;   /* what the service told last that somebody was refused */
+    int32_t uid;           /* of those that connect: RIG_UID until a test changes it */
     bool undecoded;        /* packets are left as they are: faster */
     struct rig_peer peers[RIG_PEERS_MAX];
     size_t n_peers;
 };
 
 void rig_init(struct rig *rig);
-/* Also says goodbye to every peer that is left. */
+/* With limits of one user, as in tw_service_options; NULL: the usual ones. */
+void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS]);
+/* Also says goodbye to every peer that is left, and nothing may be charged to anybody then. */
 void rig_free(struct rig *rig);
 
-/* A connection that has bound its port, or that has said nothing yet. uid is RIG_UID, the pid
+/* A connection that has bound its port, or that has said nothing yet. uid is the rig's, the pid
  * counts up. */
 struct rig_peer *rig_connect(struct rig *rig, enum tw_service_port port);
 struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, int32_t uid);

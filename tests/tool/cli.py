@@ -174,6 +174,11 @@ class Usage(Case):
         self.refused(run("decode", "a\nb"), "a?b")
         self.refused(run("record", "-c", "a\nb", "-o", "x"), "a?b")
 
+    def test_serve_wants_limits_that_are_some(self):
+        for limit in ["", "sessions", "sessions=", "sessions=0", "sessions=-1", "sessions=4kb",
+                      "session=4", "=4", "output=4", "output=0", "output=99999999gb"]:
+            self.refused(run("serve", "--limit", limit), f"'{limit}'")
+
     def test_record_says_what_does_not_fit_together(self):
         config = self.file("c", "")
         for args, word in [
@@ -558,6 +563,19 @@ class Serve(Case):
         for name in ("producer", "consumer"):
             status = (self.folder / name).stat()
             self.assertEqual((status.st_mode & 0o777, status.st_gid), (0o640, os.getgid()))
+        self.end(process, signal.SIGTERM)
+
+    def test_a_user_over_a_limit_is_refused_and_told_of(self):
+        process = self.serve("--limit", "connections=1", "--limit", "output=1mb")
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.settimeout(LIMIT)
+            client.connect(str(self.folder / "consumer"))
+        self.assertEqual(clients[1].recv(1), b"")
+        line = process.stderr.readline()
+        self.assertIn(f"user {os.getuid()}", line)
+        self.assertIn("TW-LIM-062", line)
         self.end(process, signal.SIGTERM)
 
     def test_bad_rights_are_refused(self):

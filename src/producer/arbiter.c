@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/req.h"
 #include "producer/instance.h"
 
 /* Nanoseconds between two looks for a free chunk: the service gives no sign, so the memory has to
@@ -134,6 +135,7 @@ static void want(struct tw_arbiter *a, enum tw_wake wake)
 /* Round about, so that an id is used again as late as possible. */
 static uint16_t find_id(const struct tw_arbiter *a)
 {
+    REQ("TW-SHM-044");
     uint32_t id = a->last_id;
 
     for (int i = 0; i < TW_WRITER_ID_MAX; i++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/req.h"
 #include "producer/instance.h"
 
 enum {
@@ -134,6 +135,7 @@ static void close_nest(struct tw_trace_writer *w, uint32_t size)
 /* The current chunk is about to go: what it holds of unknown sizes has to be patched later. */
 static void detach_nests(struct tw_trace_writer *w)
 {
+    REQ("TW-SHM-046");
     for (uint32_t i = 0; i < w->depth; i++) {
         struct tw_nest *nest = &w->nest[i];
 
@@ -159,6 +161,7 @@ static void lose(struct tw_trace_writer *w, int why)
  * that is handed over already, the reader finds out when the next chunk does not go on with it. */
 static void give_up(struct tw_trace_writer *w, int why)
 {
+    REQ("TW-SHM-047");
     if (w->has_chunk) {
         tw_write_padded_size(w->fragment_size, TW_PACKET_SIZE_DROP);
         w->n_packets++;
@@ -216,6 +219,7 @@ static int next_chunk(struct tw_trace_writer *w)
 /* The packet goes on in the next chunk. */
 static void end_fragment(struct tw_trace_writer *w)
 {
+    REQ("TW-SHM-045");
     tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
     w->before = packet_size(w);
     detach_nests(w);
@@ -300,6 +304,7 @@ void tw_writer_begin(struct tw_trace_writer *writer)
 
 static void finish_packet(struct tw_trace_writer *w)
 {
+    REQ("TW-SHM-043");
     uint32_t size;
 
     while (w->depth > 0)

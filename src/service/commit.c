@@ -38,6 +38,7 @@ void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
 /* A chunk that is not there, or not complete, is the producer's own loss. */
 static void do_move(struct tw_producer *producer, const struct tw_move_view *move)
 {
+    REQ("TW-SHM-048");
     struct tw_chunk_header header;
     struct tw_smb_chunk chunk;
     struct tw_shared_bytes payload;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/fragment.h"
 
+#include "base/req.h"
 #include "smb/abi.h"
 #include "wire/reader.h"
 
@@ -30,6 +31,7 @@ uint32_t tw_fragment_loss(int failure)
 
 struct tw_fragment_prefix tw_fragment_scan(struct tw_bytes payload, uint16_t max_fragments)
 {
+    REQ("TW-SHM-050");
     struct tw_fragment_prefix prefix = {0};
 
     while (prefix.n < max_fragments) {

@@ -26,6 +26,7 @@ static volatile struct tw_shared *page_at(const struct tw_smb *smb, size_t page)
 static struct tw_smb_chunk chunk_at(const struct tw_smb *smb, uint32_t page, uint32_t bitmap,
                                     uint32_t chunk)
 {
+    REQ("TW-SHM-040");
     size_t size = tw_chunk_size(smb->page_size, tw_bitmap_layout(bitmap));
     volatile struct tw_shared *header =
         tw_shared_at(page_at(smb, page), TW_PAGE_HEADER_SIZE + chunk * size);
@@ -57,6 +58,8 @@ int tw_smb_chunk_locate(const struct tw_smb *smb, uint32_t page, uint32_t chunk,
 static int change_state(const struct tw_smb *smb, uint32_t page, uint32_t chunk, size_t chunk_size,
                         enum tw_chunk_state from, enum tw_chunk_state to, uint32_t *ret_bitmap)
 {
+    REQ("TW-SHM-041");
+    REQ("TW-SHM-049");
     REQ("TW-SHM-001");
     volatile struct tw_shared *p;
     uint32_t bitmap, next;
@@ -101,6 +104,7 @@ static int acquire(const struct tw_smb *smb, uint32_t page, uint32_t chunk,
 static int release(const struct tw_smb *smb, const struct tw_smb_chunk *chunk,
                    enum tw_chunk_state from, enum tw_chunk_state to)
 {
+    REQ("TW-SHM-042");
     static const struct tw_chunk_header cleared;
     uint32_t bitmap;
 
@@ -168,6 +172,7 @@ int tw_smb_walk_next(const struct tw_smb *smb, struct tw_smb_walk *walk,
 
 int tw_smb_partition(const struct tw_smb *smb, uint32_t page, enum tw_page_layout layout)
 {
+    REQ("TW-SHM-041");
     uint32_t expected = 0;
 
     if (page >= smb->n_pages || !tw_layout_chunks((uint32_t)layout))

@@ -116,6 +116,7 @@ static void threads_that_drop_count_and_tell_every_loss(void **state)
 
 static void running_out_of_writer_ids_is_an_error(void **state)
 {
+    REQ("TW-SHM-044");
     struct fake_service s = {.arbiter = fake_arbiter(4096, 4096, TW_PAGE_DIV1, false)};
     struct tw_writer_reg **regs = calloc(TW_WRITER_ID_MAX, sizeof(*regs)), *more;
 

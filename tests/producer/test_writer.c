@@ -95,6 +95,7 @@ static void round_trip(size_t page_size, enum tw_page_layout layout, bool direct
 
 static void packets_of_all_sizes_come_back_from_all_layouts(void **state)
 {
+    REQ("TW-SHM-045");
     static const size_t page_sizes[] = {4096, 8192, 32768};
 
     (void)state;
@@ -133,6 +134,7 @@ static void the_first_packet_says_so_and_no_other(void **state)
 /* The count has ten bits; one more packet would run into the flags. */
 static void a_chunk_never_counts_more_packets_than_fit(void **state)
 {
+    REQ("TW-SHM-043");
     enum { N = 5000 };
     struct fake_service s = {.arbiter = fake_arbiter(SHM, 32768, TW_PAGE_DIV1, false)};
     struct tw_trace_writer *w = new_writer(&s);
@@ -159,6 +161,7 @@ static void a_chunk_never_counts_more_packets_than_fit(void **state)
 
 static void sizes_whose_chunk_is_gone_are_patched_unless_it_can_be_done_in_place(void **state)
 {
+    REQ("TW-SHM-046");
     (void)state;
     for (int direct = 0; direct <= 1; direct++) {
         struct fake_service s = {.arbiter = fake_arbiter(SHM, 4096, TW_PAGE_DIV1, direct)};
@@ -177,6 +180,7 @@ static void sizes_whose_chunk_is_gone_are_patched_unless_it_can_be_done_in_place
 
 static void a_scraper_finds_every_finished_packet(void **state)
 {
+    REQ("TW-SHM-043");
     REQ("TW-SHM-020");
     struct fake_service s = {.arbiter = fake_arbiter(SHM, 4096, TW_PAGE_DIV1, false)};
     struct tw_trace_writer *w = new_writer(&s);
@@ -202,6 +206,7 @@ static void a_scraper_finds_every_finished_packet(void **state)
 
 static void what_is_lost_to_a_full_buffer_is_told_and_counted(void **state)
 {
+    REQ("TW-SHM-047");
     REQ("TW-SHM-030");
     struct fake_service s = {.arbiter = fake_arbiter(2 * 4096, 4096, TW_PAGE_DIV1, false)};
     struct tw_trace_writer *w = new_writer(&s);

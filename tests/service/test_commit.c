@@ -187,6 +187,7 @@ static void a_writer_keeps_to_the_buffer_it_is_bound_to(void **state)
 
 static void chunks_that_are_not_there_change_nothing(void **state)
 {
+    REQ("TW-SHM-048");
     static const uint32_t pages[] = {0, 15, 16, UINT32_MAX};
     struct scene s;
 
@@ -215,6 +216,7 @@ static void committing_before_there_is_memory_changes_nothing(void **state)
 
 static void a_chunk_is_free_again_after_its_commit(void **state)
 {
+    REQ("TW-SHM-048");
     struct scene s;
     struct rig_trace trace;
 

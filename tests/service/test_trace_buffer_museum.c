@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/service/tb_helpers.h"
+#include "base/req.h"
 
 enum {
     FIRST = TW_CHUNK_FIRST_CONTINUES,
@@ -14,6 +15,7 @@ enum {
 
 static void museum_1_counts_that_lie_and_sizes_cut_short(void **state)
 {
+    REQ("TW-SHM-050");
     static const uint8_t bad_ends[][3] = {{0x80, 0x80, 0x80}, {0x7f, 1, 2}, {0xff, 0xff, 0x03}};
 
     (void)state;

@@ -150,6 +150,7 @@ static void assert_inside(const struct tw_smb *smb, const struct tw_smb_chunk *c
 
 static void a_peer_that_scribbles_on_the_page_gets_outcomes(void **state)
 {
+    REQ("TW-SHM-049");
     REQ("TW-SHM-002");
     static const struct tw_chunk_header header = {.chunk_id = 1, .writer_id = 1};
     struct shared s;

@@ -54,6 +54,7 @@ static void geometry_that_does_not_fit_is_invalid(void **state)
 
 static void assert_layout(const struct tw_smb *smb, uint32_t layout)
 {
+    REQ("TW-SHM-040");
     const uint8_t *end = tw_shared_own(smb->base), *page_end = end + 2 * smb->page_size;
     struct tw_smb_chunk c;
 
@@ -130,6 +131,8 @@ static void indices_out_of_range_are_invalid(void **state)
 
 static void a_chunk_goes_round_its_states_and_frees_its_page(void **state)
 {
+    REQ("TW-SHM-041");
+    REQ("TW-SHM-042");
     REQ("TW-SHM-001");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_chunk w0, w1, r;
@@ -181,6 +184,7 @@ static void without_shared_memory_a_complete_chunk_becomes_free(void **state)
 
 static void a_layout_changed_behind_our_back_is_an_outcome(void **state)
 {
+    REQ("TW-SHM-049");
     REQ("TW-SHM-002");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_chunk c;
@@ -244,6 +248,7 @@ static void the_walk_finds_what_can_be_scraped(void **state)
 
 static void a_walk_over_garbage_ends_and_stays_inside(void **state)
 {
+    REQ("TW-SHM-049");
     REQ("TW-SHM-002");
     struct tw_smb smb = new_smb(4096);
     struct tw_smb_scrape s;

@@ -198,6 +198,14 @@ void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *cal
         tw_conn_refuse(conn, call->request_id);
 }
 
+void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why)
+{
+    if (why)
+        tw_call_refuse(conn, call);
+    else
+        tw_call_acknowledge(conn, call);
+}
+
 static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
     REQ("TW-SESS-016");

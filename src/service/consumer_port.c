@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ConsumerPort: the methods a consumer calls. */
+#include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/detach.h"
 #include "service/flush.h"
 #include "service/observe.h"
 #include "service/query.h"
@@ -9,34 +11,45 @@
 #include "service/stats.h"
 #include "wire/reader.h"
 
-enum { ENABLE_TRACE_CONFIG = 1 }; /* field of EnableTracingRequest */
+/* Fields of EnableTracingRequest. */
+enum { ENABLE_TRACE_CONFIG = 1, ENABLE_ATTACH_NOTIFICATION_ONLY = 2 };
 
-static void acknowledge_or_refuse(struct tw_service_conn *conn, const struct tw_host_call *call,
-                                  bool ok)
+/* The arguments of EnableTracing. The config stays as it came: it is decoded into memory that lives
+ * with the session. */
+struct enable_args {
+    struct tw_bytes config;
+    bool has_config, attach_notification_only;
+};
+
+static bool read_enable_arg(const struct tw_field *f, struct enable_args *args)
 {
-    if (ok)
-        tw_call_acknowledge(conn, call);
-    else
-        tw_call_refuse(conn, call);
+    switch (f->number) {
+    case ENABLE_TRACE_CONFIG:
+        if (f->type != TW_WIRE_LEN || args->has_config)
+            return false;
+        args->config = f->bytes;
+        args->has_config = true;
+        return true;
+    case ENABLE_ATTACH_NOTIFICATION_ONLY:
+        args->attach_notification_only = f->value != 0;
+        return f->type == TW_WIRE_VARINT;
+    default:
+        return true;
+    }
 }
 
-/* The config's bytes, as they came: they are decoded into memory that lives with the session. */
-static bool find_config(struct tw_bytes args, struct tw_bytes *ret_config)
+static bool read_enable_args(struct tw_bytes bytes, struct enable_args *ret_args)
 {
-    struct tw_reader r = tw_reader_of(args);
-    bool found = false;
+    struct tw_reader r = tw_reader_of(bytes);
+    struct enable_args args = {.has_config = false};
     struct tw_field f;
     int rc;
 
-    while (!(rc = tw_read_field(&r, &f))) {
-        if (f.number != ENABLE_TRACE_CONFIG)
-            continue;
-        if (f.type != TW_WIRE_LEN || found)
+    while (!(rc = tw_read_field(&r, &f)))
+        if (!read_enable_arg(&f, &args))
             return false;
-        *ret_config = f.bytes;
-        found = true;
-    }
-    return rc == TW_MORE && found;
+    *ret_args = args;
+    return rc == TW_MORE && (args.has_config || args.attach_notification_only);
 }
 
 static void answer_enable_error(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -51,30 +64,45 @@ static void answer_enable_error(struct tw_service_conn *conn, const struct tw_ho
     tw_conn_reply(conn, call->request_id, &response.base, false, -1);
 }
 
+/* This call is answered when the connection's session ends; no other waits for that any longer. */
+static void answer_at_the_end(struct tw_service_conn *conn, const struct tw_host_call *call)
+{
+    if (conn->ended.wanted)
+        tw_conn_refuse(conn, conn->ended.id);
+    conn->ended = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
+    if (conn->session && conn->session->state == TW_SESSION_DISABLED)
+        tw_observe_disabled(conn->session, NULL);
+}
+
 static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
                            const ProtobufCMessage *msg)
 {
+    REQ("TW-CONS-001");
+    REQ("TW-CONS-003");
+    REQ("TW-CONS-004");
     const char *error = "this consumer has a session already; FreeBuffers ends it";
-    struct tw_session *session;
-    struct tw_bytes config;
+    struct enable_args args;
 
     (void)msg;
-    if (!find_config(call->args, &config)) {
+    if (!read_enable_args(call->args, &args))
         tw_call_refuse(conn, call);
-        return;
-    }
-    if (conn->session || tw_session_enable(conn, config, &session, &error)) {
+    else if (!args.attach_notification_only &&
+             (conn->session || tw_session_enable(conn, args.config, &error)))
         answer_enable_error(conn, call, error);
-        return;
-    }
-    session->enabled = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
+    else
+        answer_at_the_end(conn, call);
 }
 
 static void start_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
                           const ProtobufCMessage *msg)
 {
+    REQ("TW-CONS-005");
+    const char *why = NULL;
+
     (void)msg;
-    acknowledge_or_refuse(conn, call, conn->session && !tw_session_start(conn->session));
+    if (!conn->session || tw_session_start(conn->session))
+        why = "TW-CONS-005: no session that waits for its start";
+    tw_call_settle(conn, call, why);
 }
 
 static void disable_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -89,8 +117,12 @@ static void disable_tracing(struct tw_service_conn *conn, const struct tw_host_c
 static void read_buffers(struct tw_service_conn *conn, const struct tw_host_call *call,
                          const ProtobufCMessage *msg)
 {
+    REQ("TW-CONS-006");
+
     (void)msg;
-    if (!call->drop_reply && !tw_reading_begin(conn, call->request_id))
+    if (!conn->session)
+        tw_call_acknowledge(conn, call);
+    else if (!call->drop_reply && !tw_reading_begin(conn, call->request_id))
         tw_conn_refuse(conn, call->request_id);
 }
 
@@ -114,6 +146,32 @@ static void flush(struct tw_service_conn *conn, const struct tw_host_call *call,
                               req->has_flags ? req->flags : 0, reply);
     else
         tw_call_refuse(conn, call);
+}
+
+static void detach(struct tw_service_conn *conn, const struct tw_host_call *call,
+                   const ProtobufCMessage *msg)
+{
+    const Tw__DetachRequest *req = (const void *)msg;
+
+    tw_call_settle(conn, call, tw_session_detach(conn, req->key));
+}
+
+static void attach(struct tw_service_conn *conn, const struct tw_host_call *call,
+                   const ProtobufCMessage *msg)
+{
+    const Tw__AttachRequest *req = (const void *)msg;
+    Tw__AttachResponse response = TW__ATTACH_RESPONSE__INIT;
+    const char *why = tw_session_attach(conn, req->key);
+
+    if (why) {
+        tw_call_settle(conn, call, why);
+        return;
+    }
+    response.trace_config = conn->session->config;
+    if (!call->drop_reply)
+        tw_conn_reply(conn, call->request_id, &response.base, false, -1);
+    REQ("TW-CONS-014");
+    tw_observe_now(conn);
 }
 
 static void get_trace_stats(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -169,8 +227,8 @@ static void query_capabilities(struct tw_service_conn *conn, const struct tw_hos
         tw_query_capabilities(conn, call->request_id);
 }
 
-/* ChangeTraceConfig, Detach, Attach, SaveTraceForBugreport and CloneSession have no handler yet:
- * they are refused. */
+/* ChangeTraceConfig, SaveTraceForBugreport and CloneSession have no handler yet: they are
+ * refused. */
 const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_ENABLE_TRACING] = {NULL, enable_tracing, true},
     [TW_CONSUMER_DISABLE_TRACING] = {&tw__disable_tracing_request__descriptor, disable_tracing,
@@ -179,6 +237,8 @@ const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_FREE_BUFFERS] = {&tw__free_buffers_request__descriptor, free_buffers, false},
     [TW_CONSUMER_FLUSH] = {&tw__flush_request__descriptor, flush, false},
     [TW_CONSUMER_START_TRACING] = {&tw__start_tracing_request__descriptor, start_tracing, false},
+    [TW_CONSUMER_DETACH] = {&tw__detach_request__descriptor, detach, false},
+    [TW_CONSUMER_ATTACH] = {&tw__attach_request__descriptor, attach, false},
     [TW_CONSUMER_GET_TRACE_STATS] = {&tw__get_trace_stats_request__descriptor, get_trace_stats,
                                      false},
     [TW_CONSUMER_OBSERVE_EVENTS] = {&tw__observe_events_request__descriptor, observe_events, false},

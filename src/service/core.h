@@ -135,8 +135,9 @@ struct tw_session {
     struct tw_service *service;
     struct tw_service_conn *conn; /* of its consumer, NULL when it has none */
     uint64_t id;
-    int32_t uid;
     struct tw_charge charge; /* the session itself, and what it keeps when its consumer has gone */
+    int32_t uid;             /* of its consumer, also while it has none */
+    char *detach_key;        /* only while it is detached */
     enum tw_session_state state;
     struct tw_arena arena;   /* holds config */
     Tw__TraceConfig *config; /* decoded from config_bytes */
@@ -148,7 +149,6 @@ struct tw_session {
     size_t n_instances, n_in_state[TW_INSTANCE_STATES];
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
-    struct tw_later enabled; /* EnableTracing: answered when the session ends */
     bool told_all_started;
     uint64_t started_realtime_ns;
 
@@ -200,7 +200,8 @@ struct tw_service_conn {
 
     struct tw_producer *producer; /* producer port, after InitializeConnection */
 
-    struct tw_session *session; /* consumer port, after EnableTracing */
+    struct tw_session *session; /* consumer port, after EnableTracing, Attach or CloneSession */
+    struct tw_later ended;      /* EnableTracing: answered when its session ends */
     struct tw_reading reading;
     struct tw_querying querying;
     struct tw_later observing;
@@ -252,6 +253,8 @@ void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, stru
 void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id);
 /* Answers a call that has no more to say than yes or no, unless it wants no reply. All empty
  * replies are alike on the wire: no bytes. */
+/* why not: a static text that begins with a rule's id; NULL: it was done. */
+void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why);
 void tw_call_acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call);
 void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call);
 

@@ -201,13 +201,21 @@ void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uin
         acknowledged(session, producer_id, flush_id);
 }
 
+void tw_flushes_refuse(struct tw_session *session)
+{
+    struct tw_flush *flush;
+
+    TAILQ_FOREACH (flush, &session->flushes, next) {
+        answer(session, flush->reply, false);
+        flush->reply.wanted = false;
+    }
+}
+
 void tw_flushes_free(struct tw_session *session)
 {
     struct tw_flush *flush;
 
-    while ((flush = TAILQ_FIRST(&session->flushes))) {
+    while ((flush = TAILQ_FIRST(&session->flushes)))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
-        answer(session, flush->reply, false);
         free_flush(flush);
-    }
 }

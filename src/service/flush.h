@@ -12,5 +12,7 @@ void tw_flush_periodic(struct tw_session *session);
 void tw_flush_and_stop(struct tw_session *session);
 /* A producer has done every flush up to this one. */
 void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uint64_t flush_id);
-/* The session goes: whoever waits is refused. */
+/* Its consumer goes: calls that wait are refused, the flushes go on. */
+void tw_flushes_refuse(struct tw_session *session);
+/* The session goes, after its consumer. */
 void tw_flushes_free(struct tw_session *session);

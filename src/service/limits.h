@@ -29,6 +29,8 @@ enum {
     TW_FLUSHES_MAX = 1000,
     /* Bytes of a producer's name, its version or a data source's name that are kept. TW-LIM-019 */
     TW_NAME_MAX = 1024,
+    /* Bytes of the key that a session is detached with. TW-LIM-090 */
+    TW_DETACH_KEY_MAX = 1024,
     /* Patches of one chunk in one request. TW-LIM-020 */
     TW_PATCHES_MAX = 1024,
     /* Clock snapshots kept until they are read. TW-LIM-021 */

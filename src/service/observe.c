@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/observe.h"
 
+#include "base/req.h"
 #include "consumer_port.pb-c.h"
-#include "service/session.h"
 
 static bool observes(const struct tw_service_conn *conn, uint32_t type)
 {
@@ -64,12 +64,14 @@ void tw_observe_now(struct tw_service_conn *conn)
 
 void tw_observe_disabled(struct tw_session *session, const char *error)
 {
+    REQ("TW-CONS-002");
+    struct tw_service_conn *conn = session->conn;
     Tw__EnableTracingResponse response = TW__ENABLE_TRACING_RESPONSE__INIT;
 
-    if (!session->enabled.wanted)
+    if (!conn || !conn->ended.wanted)
         return;
-    session->enabled.wanted = false;
+    conn->ended.wanted = false;
     response.has_disabled = response.disabled = true;
     response.error = tw_pbc_str(error);
-    tw_session_reply(session, session->enabled.id, &response.base, false);
+    tw_conn_reply(conn, conn->ended.id, &response.base, false, -1);
 }

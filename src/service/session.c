@@ -145,6 +145,7 @@ static void delete_session(struct tw_session *session)
     free_buffers(session);
     tw_sequences_free(session);
     tw_charge_close(&session->charge);
+    free(session->detach_key);
     tw_buf_deinit(&session->config_bytes);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -160,8 +161,7 @@ static void join_data_sources(struct tw_session *session)
             tw_instances_join(session, source);
 }
 
-int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
-                      struct tw_session **ret_session, const char **ret_error)
+int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, const char **ret_error)
 {
     struct tw_service *service = conn->service;
     struct tw_session *session = new_session(conn, config, ret_error);
@@ -190,7 +190,6 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
     join_data_sources(session);
     if (!session->config->has_deferred_start || !session->config->deferred_start)
         TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
-    *ret_session = session;
     return 0;
 }
 
@@ -277,11 +276,20 @@ void tw_session_free(struct tw_session *session)
         tw_observe_disabled(session, NULL);
     }
     TAILQ_REMOVE(&service->sessions, session, next);
-    if (session->conn) {
-        session->conn->session = NULL;
-        tw_reading_cancel(session->conn);
-    }
+    tw_session_leave(session);
     delete_session(session);
+}
+
+void tw_session_leave(struct tw_session *session)
+{
+    if (!session->conn)
+        return;
+    REQ("TW-CONS-013");
+
+    tw_flushes_refuse(session);
+    tw_reading_cancel(session->conn);
+    session->conn->session = NULL;
+    session->conn = NULL;
 }
 
 void tw_session_reply(struct tw_session *session, uint64_t request_id,

@@ -9,13 +9,15 @@
  * *ret_error is a static text for the consumer and nothing is left of it.
  */
 TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
-                                  struct tw_session **ret_session, const char **ret_error);
+                                  const char **ret_error);
 /* TW_E_INVALID unless it was enabled and not started. */
 TW_MUST_USE int tw_session_start(struct tw_session *session);
 /* Flushes, then stops the data sources: how a session ends when its time is over. */
 void tw_session_end(struct tw_session *session);
 /* Stops the data sources, waits for those that acknowledge, then answers EnableTracing. */
 void tw_session_disable(struct tw_session *session);
+/* Its consumer goes without it: whatever it still waits for is refused, but for EnableTracing. */
+void tw_session_leave(struct tw_session *session);
 /* Stops what runs and frees the buffers and everything else. */
 void tw_session_free(struct tw_session *session);
 

@@ -128,6 +128,8 @@ struct tw_bytes rig_packet(struct rig *rig, const char *text);
 /* Consumers. */
 
 struct rig_peer *rig_consumer(struct rig *rig);
+/* Of another user than RIG_UID. */
+struct rig_peer *rig_consumer_as(struct rig *rig, int32_t uid);
 /* EnableTracing; returns the request's id. */
 uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config);
 /* A config with one ring buffer of 64 KiB and one data source of this name, in the arena. */

@@ -9,6 +9,15 @@ struct rig_peer *rig_consumer(struct rig *rig)
     return rig_connect(rig, TW_SERVICE_CONSUMER);
 }
 
+struct rig_peer *rig_consumer_as(struct rig *rig, int32_t uid)
+{
+    struct rig_peer *peer = rig_connect_silent(rig, TW_SERVICE_CONSUMER, uid);
+
+    RIG_MUST(!tw_client_bind(&peer->client));
+    rig_pump(rig);
+    return peer;
+}
+
 uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config)
 {
     Tw__EnableTracingRequest req = TW__ENABLE_TRACING_REQUEST__INIT;

@@ -18,6 +18,7 @@ static void enable_tracing_is_answered_when_the_session_ends(void **state)
     struct rig_peer *consumer;
     uint64_t id;
 
+    REQ("TW-CONS-002");
     (void)state;
     rig_init(&rig);
     consumer = rig_consumer(&rig);
@@ -39,6 +40,7 @@ static void a_consumer_has_one_session_at_a_time(void **state)
     struct rig_peer *consumer;
     uint64_t first, second;
 
+    REQ("TW-CONS-001");
     (void)state;
     rig_init(&rig);
     consumer = rig_consumer(&rig);
@@ -59,13 +61,15 @@ static void without_a_session_there_is_nothing_to_do(void **state)
         bool success;
     } calls[] = {
         {TW_CONSUMER_ENABLE_TRACING, false}, /* without a config */
-        {TW_CONSUMER_START_TRACING, false},  {TW_CONSUMER_READ_BUFFERS, false},
+        {TW_CONSUMER_START_TRACING, false},  {TW_CONSUMER_READ_BUFFERS, true},
         {TW_CONSUMER_FLUSH, false},          {TW_CONSUMER_GET_TRACE_STATS, false},
         {TW_CONSUMER_DISABLE_TRACING, true}, {TW_CONSUMER_FREE_BUFFERS, true},
     };
     struct rig rig;
     struct rig_peer *consumer;
 
+    REQ("TW-CONS-005");
+    REQ("TW-CONS-006");
     (void)state;
     rig_init(&rig);
     consumer = rig_consumer(&rig);
@@ -82,8 +86,9 @@ static void without_a_session_there_is_nothing_to_do(void **state)
 static void methods_that_are_not_there_yet_are_refused(void **state)
 {
     static const uint32_t methods[] = {
-        TW_CONSUMER_CHANGE_TRACE_CONFIG,      TW_CONSUMER_DETACH,        TW_CONSUMER_ATTACH,
-        TW_CONSUMER_SAVE_TRACE_FOR_BUGREPORT, TW_CONSUMER_CLONE_SESSION,
+        TW_CONSUMER_CHANGE_TRACE_CONFIG,
+        TW_CONSUMER_SAVE_TRACE_FOR_BUGREPORT,
+        TW_CONSUMER_CLONE_SESSION,
     };
     struct rig rig;
     struct rig_peer *consumer;

@@ -44,7 +44,10 @@ int tw_service_connect(struct tw_service *service, enum tw_service_port port, st
     if (!rc)
         rc = tw_host_init(&conn->host,
                           port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port);
+    if (!rc)
+        rc = tw_deadline_begin(conn);
     if (rc) {
+        tw_host_deinit(&conn->host);
         tw_charge_close(&conn->charge);
         free(conn);
         return rc;
@@ -58,9 +61,6 @@ void tw_service_disconnect(struct tw_service_conn *conn)
 {
     if (!conn)
         return;
-    if (conn->service->lending == conn)
-        conn->service->lending = NULL; /* its queue goes with it */
-    tw_service_settle(conn->service);
     conn->doomed = "disconnected"; /* nothing more is queued for it while its objects go */
     conn->wake = NULL;
     if (conn->producer)
@@ -68,6 +68,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     if (conn->session)
         tw_session_free(conn->session);
     TAILQ_REMOVE(&conn->service->conns, conn, next);
+    tw_deadline_end(conn);
     tw_reading_deinit(&conn->reading);
     tw_host_deinit(&conn->host);
     tw_charge_close(&conn->charge);
@@ -90,25 +91,10 @@ int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_byt
     return tw_tx_peek(&conn->host.tx, ret_bytes, ret_fd);
 }
 
-int tw_service_peekv(const struct tw_service_conn *conn, struct iovec *iov, size_t max,
-                     size_t *ret_n, int *ret_fd)
-{
-    return tw_tx_peekv(&conn->host.tx, iov, max, ret_n, ret_fd);
-}
-
 void tw_service_sent(struct tw_service_conn *conn, size_t n)
 {
     tw_tx_sent(&conn->host.tx, n);
     tw_conn_charge(conn);
-}
-
-void tw_service_settle(struct tw_service *service)
-{
-    struct tw_service_conn *conn = service->lending;
-
-    service->lending = NULL;
-    if (conn && tw_tx_settle(&conn->host.tx))
-        tw_conn_doom(conn, "out of memory for what waits to be sent");
 }
 
 const char *tw_service_why(const struct tw_service_conn *conn)
@@ -157,19 +143,6 @@ void tw_conn_charge(struct tw_service_conn *conn)
             tw_conn_doom(conn, tw_quotas[now[i].quota].passed);
 }
 
-/* A reply is queued, or else there can be none any more. */
-static void replied(struct tw_service_conn *conn, int rc)
-{
-    if (!rc) {
-        tw_conn_charge(conn);
-        wake(conn);
-    } else if (rc == TW_E_FULL) {
-        tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
-    } else {
-        tw_conn_doom(conn, conn->host.why ? conn->host.why : "out of memory for a reply");
-    }
-}
-
 static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
                   bool has_more, int fd)
 {
@@ -180,23 +153,20 @@ static void reply(struct tw_service_conn *conn, uint64_t request_id, const struc
         tw_fd_close(&fd);
     if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
         rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
-    replied(conn, rc);
+    if (!rc) {
+        tw_conn_charge(conn);
+        wake(conn);
+    } else if (rc == TW_E_FULL) {
+        tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
+    } else {
+        tw_conn_doom(conn, conn->host.why ? conn->host.why : "out of memory for a reply");
+    }
 }
 
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes bytes,
                          bool has_more, int fd)
 {
     reply(conn, request_id, &bytes, has_more, fd);
-}
-
-void tw_conn_reply_from(struct tw_service_conn *conn, uint64_t request_id,
-                        const struct tw_gather *body, bool has_more)
-{
-    int rc =
-        conn->doomed ? TW_E_CLOSED : tw_host_reply_from(&conn->host, request_id, body, has_more);
-
-    conn->service->lending = conn;
-    replied(conn, rc);
 }
 
 void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id)
@@ -285,17 +255,18 @@ static int run_calls(struct tw_service_conn *conn)
 
 int tw_service_run(struct tw_service_conn *conn)
 {
-    int rc;
+    int rc = run_calls(conn);
+    bool idle;
 
-    tw_service_settle(conn->service);
-    rc = run_calls(conn);
     if (rc && rc != TW_MORE)
         return rc;
     tw_reading_run(conn);
     tw_query_run(conn);
     tw_conn_charge(conn);
+    /* TW_MORE from the host session is "send me more bytes": everything received is done. */
+    idle = rc == TW_MORE && !conn->reading.active && !conn->querying.active;
+    tw_deadline_look(conn, idle);
     if (conn->doomed)
         return TW_E_CLOSED;
-    /* TW_MORE from the host session is "send me more bytes": everything received is done. */
-    return rc == TW_MORE && !conn->reading.active && !conn->querying.active ? 0 : TW_MORE;
+    return idle ? 0 : TW_MORE;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -87,10 +86,10 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
                  const char **ret_socket)
 {
     REQ("TW-NET-001");
-    struct tw_service_options options = {.refused = on_refused};
+    struct tw_service_options options = o->service;
     int rc;
 
-    memcpy(options.limits, o->limits, sizeof(options.limits));
+    options.refused = on_refused;
     rc = tw_service_new(&daemon->service, &options);
     if (rc)
         return rc;

@@ -11,7 +11,7 @@ struct tw_daemon;
 struct tw_daemon_options {
     const char *producer_socket, *consumer_socket; /* names as in base/sock.h; outlive the daemon */
     struct tw_sock_access access;
-    uint64_t limits[TW_QUOTAS]; /* of one user, as in tw_service_options */
+    struct tw_service_options service; /* refused is the daemon's own: it logs */
     uint32_t stall_ms; /* how long a peer may not read before it is dropped; 0: the usual */
 };
 

@@ -84,6 +84,11 @@ enum {
 /* Bytes of all descriptors of one producer; Chromium's nine have 12 KiB. TW-LIM-035 */
 #define TW_DESCRIPTORS_MAX ((size_t)1024 * 1024)
 
+/* Milliseconds until a peer has to have said who it is (a consumer has bound its port, a producer
+ * has initialised its connection as well), and for a whole frame from its first byte on: longer
+ * than a loaded machine or a hand's pause takes, short enough that what it pins comes back.
+ * TW-LIM-068 */
+#define TW_PATIENCE_MS UINT32_C(30000)
 /* Milliseconds. The original's defaults. */
 #define TW_STOP_TIMEOUT_MS      UINT32_C(5000)
 #define TW_FLUSH_TIMEOUT_MS     UINT32_C(5000)

@@ -129,8 +129,9 @@ static int parse(int argc, char **argv, struct tw_daemon_options *options)
                 return tw_usage_error("serve", "no group '%s'", optarg);
             break;
         case 'l':
-            if (parse_limit(optarg, options->limits))
-                return tw_usage_error("serve", "bad limit '%s': a name and a number over 0", optarg);
+            if (parse_limit(optarg, options->service.limits))
+                return tw_usage_error("serve", "bad limit '%s': a name and a number over 0",
+                                      optarg);
             break;
         case 'h':
             fputs(help, stdout);
@@ -216,7 +217,7 @@ int tw_cmd_serve(int argc, char **argv)
 
     if (status != GO_ON)
         return status;
-    share_descriptors(options.limits);
+    share_descriptors(options.service.limits);
     rc = tw_loop_new(&loop);
     if (rc) {
         tw_log(TW_LOG_ERROR, "serve: %s", tw_err_str(rc));

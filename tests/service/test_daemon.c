@@ -25,7 +25,7 @@ struct scene {
     char folder[64], producer[96], consumer[96];
     struct tw_loop *loop;
     struct tw_daemon *daemon;
-    uint32_t stall_ms;
+    uint32_t stall_ms, patience_ms;
 };
 
 static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **ret_socket)
@@ -34,6 +34,7 @@ static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **re
         .producer_socket = s->producer,
         .consumer_socket = s->consumer,
         .access = {.mode = 0640, .group = (gid_t)-1},
+        .service.patience_ms = s->patience_ms,
         .stall_ms = s->stall_ms,
     };
 
@@ -50,13 +51,19 @@ static void make_folder(struct scene *s)
     assert_int_equal(tw_loop_new(&s->loop), 0);
 }
 
-static void begin(struct scene *s, uint32_t stall_ms)
+static void begin_with(struct scene *s, uint32_t stall_ms, uint32_t patience_ms)
 {
     const char *socket;
 
     make_folder(s);
     s->stall_ms = stall_ms;
+    s->patience_ms = patience_ms;
     assert_int_equal(start(s, &s->daemon, &socket), 0);
+}
+
+static void begin(struct scene *s, uint32_t stall_ms)
+{
+    begin_with(s, stall_ms, 0);
 }
 
 static void end(struct scene *s)
@@ -453,6 +460,25 @@ static void a_peer_that_does_not_read_is_dropped_in_the_end(void **state)
     end(&s);
 }
 
+static void a_peer_that_says_nothing_is_dropped_in_the_end(void **state)
+{
+    REQ("TW-LIM-068");
+    struct scene s;
+    char byte;
+    int fd;
+
+    (void)state;
+    begin_with(&s, 0, 1);
+    tw_log_set_level(TW_LOG_ERROR);
+    fd = dial(s.producer);
+    do
+        assert_int_equal(tw_loop_once(s.loop, 1), 0);
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
+    tw_log_set_level(TW_LOG_INFO);
+    tw_fd_close(&fd);
+    end(&s);
+}
+
 static void running_out_of_descriptors_is_survived(void **state)
 {
     struct scene s;
@@ -529,6 +555,7 @@ int main(void)
         tw_unit_test(a_producer_that_left_is_forgotten),
         tw_unit_test(a_peer_that_does_not_read_is_not_read_from),
         tw_unit_test(a_peer_that_does_not_read_is_dropped_in_the_end),
+        tw_unit_test(a_peer_that_says_nothing_is_dropped_in_the_end),
         tw_unit_test(running_out_of_descriptors_is_survived),
         tw_unit_test(garbage_ends_only_its_own_connection),
     };

@@ -2,8 +2,8 @@
 /* Bugs that upstream's trace buffers once had, each re-created: museum_N is number N of them. */
 #include <string.h>
 
-#include "tests/service/tb_helpers.h"
 #include "base/req.h"
+#include "tests/service/tb_helpers.h"
 
 enum {
     FIRST = TW_CHUNK_FIRST_CONTINUES,

@@ -36,6 +36,8 @@ struct tw_service_options {
     /* Nanoseconds of one of the kernel's clocks; NULL: clock_gettime(). */
     uint64_t (*clock_ns)(clockid_t id, void *user);
     void *user;
+    /* 64 random bits, for the skip_probability of triggers; NULL: the kernel's. */
+    uint64_t (*random)(void *user);
     const char *version;        /* for the system info packet; NULL: tracewire's own */
     uint32_t patience_ms;       /* for who owes a word or half a frame; 0: 30,000. TW-LIM-068 */
     uint64_t limits[TW_QUOTAS]; /* of one user; 0: the usual, see spec/limits.md */

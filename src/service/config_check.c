@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/req.h"
+#include "service/trigger_check.h"
 
 typedef bool (*bad_fn)(const struct tw_session *session);
 
@@ -104,13 +105,6 @@ static bool regex_filter(const struct tw_session *s)
         if (s->config->data_sources[i]->n_producer_name_regex_filter)
             return true;
     return false;
-}
-
-static bool triggers(const struct tw_session *s)
-{
-    const Tw__TraceConfig__TriggerConfig *t = s->config->trigger_config;
-
-    return t && (t->trigger_mode || t->n_triggers || t->use_clone_snapshot_if_available);
 }
 
 static bool on_clone(const struct tw_session *s)
@@ -218,7 +212,6 @@ static const struct {
     {same_buffer_name, "two buffers of the trace config have the same name"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
     {regex_filter, "producer_name_regex_filter is not supported"},
-    {triggers, "trigger_config is not supported"},
     {bad_file_name, "bugreport_filename has more than letters, digits and -_."},
     {on_clone, "transfer_on_clone and clear_before_clone are not supported"},
     {boost, "priority_boost of the service is not supported"},
@@ -242,5 +235,5 @@ int tw_config_check(const struct tw_session *session, const char **ret_error)
             *ret_error = checks[i].text;
             return TW_E_REFUSED;
         }
-    return 0;
+    return tw_trigger_check(session, ret_error);
 }

@@ -23,6 +23,8 @@
 #include "service/limits.h"
 #include "service/packet_source.h"
 #include "service/trace_buffer.h"
+#include "service/trigger_history.h"
+#include "service/triggers.h"
 #include "smb/shm.h"
 #include "smb/smb.h"
 #include "trace_config.pb-c.h"
@@ -167,6 +169,8 @@ struct tw_session {
 
     uint64_t invalid_packets, flushes_requested, flushes_succeeded, flushes_failed;
     int final_flush; /* Tw__TraceStats__FinalFlushOutcome */
+
+    struct tw_triggers triggers;
 };
 
 /* Where a ReadBuffers stream stands. */
@@ -229,6 +233,7 @@ struct tw_service {
     int64_t boot_ahead_ns; /* of CLOCK_MONOTONIC, as clock snapshots have it */
     bool boot_ahead_known;
     size_t n_producers, n_data_sources;
+    struct tw_trigger_history trigger_history;
 };
 
 uint64_t tw_service_now(const struct tw_service *service, clockid_t clock);

@@ -38,6 +38,14 @@ enum {
     /* Lifecycle events kept until they are read; the oldest that comes again makes room. TW-LIM-022
      */
     TW_LIFECYCLE_EVENTS_MAX = 64,
+    /* Triggers that one config waits for: some dozens are usual. TW-LIM-100 */
+    TW_TRIGGERS_MAX = 256,
+    /* Triggers a session received, kept until they are read; the first stays. TW-LIM-101 */
+    TW_TRIGGER_HITS_MAX = 64,
+    /* Names in one ActivateTriggers: what one request may make the service look for. TW-LIM-102 */
+    TW_TRIGGER_NAMES_MAX = 1024,
+    /* Triggers of the last day that max_per_24_h counts, of 16 bytes. TW-LIM-103 */
+    TW_TRIGGER_HISTORY_MAX = 4096,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,
     /* Packets looked at for one ReadBuffers reply, and replies built before others get a turn: a

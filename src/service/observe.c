@@ -50,6 +50,26 @@ void tw_observe_all_started(struct tw_session *session)
     send_events(session->conn, &events);
 }
 
+void tw_observe_clone_trigger(const struct tw_trigger_hit *hit)
+{
+    struct tw_service_conn *conn = hit->session->conn;
+    Tw__ObservableEvents events = TW__OBSERVABLE_EVENTS__INIT;
+    Tw__ObservableEvents__CloneTriggerHit told = TW__OBSERVABLE_EVENTS__CLONE_TRIGGER_HIT__INIT;
+
+    if (!observes(conn, TW__OBSERVABLE_EVENTS__TYPE__TYPE_CLONE_TRIGGER_HIT))
+        return;
+    told.has_tracing_session_id = told.has_producer_uid = told.has_boot_time_ns =
+        told.has_trigger_delay_ms = true;
+    told.tracing_session_id = (int64_t)hit->session->id;
+    told.trigger_name = hit->name;
+    told.producer_name = hit->producer_name;
+    told.producer_uid = (uint32_t)hit->producer_uid;
+    told.boot_time_ns = hit->ns;
+    told.trigger_delay_ms = hit->delay_ms;
+    events.clone_trigger_hit = &told;
+    send_events(conn, &events);
+}
+
 void tw_observe_now(struct tw_service_conn *conn)
 {
     const struct tw_instance *instance;

@@ -51,6 +51,10 @@ int tw_packet_source_begin(struct tw_packet_source *src, struct tw_session *sess
 {
     tw_packet_source_deinit(src);
     src->session = session;
+    if (tw_triggers_hide_trace(session)) {
+        src->stage = TW_PACKETS_AFTER; /* and nothing to say there */
+        return 0;
+    }
     return tw_service_packets_before(session, &src->own);
 }
 

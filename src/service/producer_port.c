@@ -6,6 +6,7 @@
 #include "service/data_source.h"
 #include "service/instance.h"
 #include "service/producer.h"
+#include "service/triggers.h"
 
 static void initialize_connection(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   const ProtobufCMessage *msg)
@@ -152,6 +153,21 @@ static void data_source_stopped(struct tw_service_conn *conn, const struct tw_ho
     tw_call_acknowledge(conn, call);
 }
 
+static void activate_triggers(struct tw_service_conn *conn, const struct tw_host_call *call,
+                              const ProtobufCMessage *msg)
+{
+    REQ("TW-LIM-102");
+    const Tw__ActivateTriggersRequest *req = (const void *)msg;
+
+    if (req->n_trigger_names > TW_TRIGGER_NAMES_MAX) {
+        tw_call_refuse(conn, call);
+        return;
+    }
+    for (size_t i = 0; i < req->n_trigger_names; i++)
+        tw_trigger_activate(conn->producer, req->trigger_names[i]);
+    tw_call_acknowledge(conn, call);
+}
+
 static void sync_call(struct tw_service_conn *conn, const struct tw_host_call *call,
                       const ProtobufCMessage *msg)
 {
@@ -159,7 +175,6 @@ static void sync_call(struct tw_service_conn *conn, const struct tw_host_call *c
     tw_call_acknowledge(conn, call);
 }
 
-/* ActivateTriggers has no handler yet: no session can ask for triggers. */
 const struct tw_port_handler tw_producer_handlers[TW_PRODUCER_METHOD_MAX] = {
     [TW_PRODUCER_INITIALIZE_CONNECTION] = {&tw__initialize_connection_request__descriptor,
                                            initialize_connection, false},
@@ -178,6 +193,8 @@ const struct tw_port_handler tw_producer_handlers[TW_PRODUCER_METHOD_MAX] = {
                                                 data_source_started, false},
     [TW_PRODUCER_NOTIFY_DATA_SOURCE_STOPPED] = {&tw__notify_data_source_stopped_request__descriptor,
                                                 data_source_stopped, false},
+    [TW_PRODUCER_ACTIVATE_TRIGGERS] = {&tw__activate_triggers_request__descriptor,
+                                       activate_triggers, false},
     [TW_PRODUCER_SYNC] = {&tw__sync_request__descriptor, sync_call, false},
     [TW_PRODUCER_UPDATE_DATA_SOURCE] = {&tw__update_data_source_request__descriptor,
                                         update_data_source, false},

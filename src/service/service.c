@@ -39,6 +39,7 @@ void tw_service_free(struct tw_service *service)
         tw_service_disconnect(conn);
     while ((session = TAILQ_FIRST(&service->sessions)))
         tw_session_free(session);
+    tw_trigger_history_deinit(&service->trigger_history);
     tw_timers_deinit(&service->own_timers);
     tw_arena_deinit(&service->arena);
     tw_buf_deinit(&service->scratch);

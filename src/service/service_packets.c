@@ -290,6 +290,37 @@ static int append_stats(struct tw_session *session, struct tw_buf *out)
     return append(&packet, out);
 }
 
+static int append_trigger(const struct tw_trigger_hit *hit, struct tw_buf *out)
+{
+    Tw__TracePacket packet = TW__TRACE_PACKET__INIT;
+    Tw__Trigger trigger = TW__TRIGGER__INIT;
+
+    trigger.trigger_name = hit->name;
+    trigger.producer_name = hit->producer_name;
+    trigger.has_trusted_producer_uid = trigger.has_stop_delay_ms = true;
+    trigger.trusted_producer_uid = hit->producer_uid;
+    trigger.stop_delay_ms = hit->delay_ms;
+    packet.has_timestamp = true;
+    packet.timestamp = hit->ns;
+    packet.data_case = TW__TRACE_PACKET__DATA_TRIGGER;
+    packet.trigger = &trigger;
+    return append(&packet, out);
+}
+
+static int append_triggers(struct tw_session *session, struct tw_buf *out)
+{
+    REQ("TW-TRIG-009");
+    const struct tw_trigger_hit *hit = NULL;
+    int rc = 0;
+
+    if (builtin(session)->disable_trace_config)
+        return 0;
+    while (!rc && (hit = tw_triggers_unwritten(session, hit)))
+        rc = append_trigger(hit, out);
+    tw_triggers_written(session);
+    return rc;
+}
+
 typedef int (*append_fn)(struct tw_session *session, struct tw_buf *out);
 
 static int append_each(const append_fn *fns, size_t n, struct tw_session *session,
@@ -306,12 +337,13 @@ int tw_service_packets_before(struct tw_session *session, struct tw_buf *out)
 {
     static const append_fn always[] = {append_all_clocks, append_sync_marker};
     static const append_fn once[] = {append_config, append_uuid, append_system_info};
+    static const append_fn then[] = {append_triggers, append_events};
     int rc = append_each(always, TW_ARRAY_LEN(always), session, out);
 
     if (!rc && !session->emitted_initial)
         rc = append_each(once, TW_ARRAY_LEN(once), session, out);
     session->emitted_initial = true;
-    return rc ? rc : append_events(session, out);
+    return rc ? rc : append_each(then, TW_ARRAY_LEN(then), session, out);
 }
 
 int tw_service_packets_after(struct tw_session *session, struct tw_buf *out)

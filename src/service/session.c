@@ -127,7 +127,8 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
         *ret_error = "the trace config is malformed or costs too much to decode";
         if (!tw_pbc_unpack(&tw__trace_config__descriptor, &session->arena, config, &msg)) {
             session->config = (Tw__TraceConfig *)msg;
-            return session;
+            if (!tw_triggers_init(session))
+                return session;
         }
     }
     tw_charge_close(&session->charge);
@@ -140,6 +141,7 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
 static void delete_session(struct tw_session *session)
 {
     tw_session_timers_clear(session);
+    tw_triggers_deinit(session);
     tw_flushes_free(session);
     tw_instances_free(session);
     free_buffers(session);
@@ -188,7 +190,7 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, cons
     TAILQ_INSERT_TAIL(&service->sessions, session, next);
     conn->session = session;
     join_data_sources(session);
-    if (!session->config->has_deferred_start || !session->config->deferred_start)
+    if (!tw_triggers_wait(session) && !session->config->deferred_start)
         TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
     return 0;
 }
@@ -264,6 +266,8 @@ void tw_session_end(struct tw_session *session)
 {
     if (session->state == TW_SESSION_STARTED)
         tw_flush_and_stop(session);
+    else
+        tw_session_disable(session); /* it waited for a trigger or for StartTracing */
 }
 
 void tw_session_free(struct tw_session *session)

@@ -12,7 +12,8 @@ TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes 
                                   const char **ret_error);
 /* TW_E_INVALID unless it was enabled and not started. */
 TW_MUST_USE int tw_session_start(struct tw_session *session);
-/* Flushes, then stops the data sources: how a session ends when its time is over. */
+/* How a session ends when its time is over: flushes, if it was started, then stops the data
+ * sources. */
 void tw_session_end(struct tw_session *session);
 /* Stops the data sources, waits for those that acknowledge, then answers EnableTracing. */
 void tw_session_disable(struct tw_session *session);

@@ -35,6 +35,17 @@ static uint32_t clear_period(const struct tw_session *session)
     return c ? period_of(c->has_clear_period_ms, c->clear_period_ms) : 0;
 }
 
+static void arm_duration(struct tw_session *session)
+{
+    uint32_t ms = tw_triggers_duration_ms(session);
+
+    if (tw_triggers_set_end(session))
+        return;
+    tw_timer_clear(session->service->timers, &session->duration); /* the wait for a trigger */
+    if (ms)
+        tw_service_arm(session->service, &session->duration, ms);
+}
+
 static void on_duration(struct tw_timer *timer)
 {
     tw_session_end(TW_CONTAINER_OF(timer, struct tw_session, duration));
@@ -106,12 +117,9 @@ void tw_session_timers_init(struct tw_session *session)
 
 void tw_session_timers_start(struct tw_session *session)
 {
-    const Tw__TraceConfig *config = session->config;
-
     take_snapshot(session);
     tw_service_arm(session->service, &session->snapshot, snapshot_period(session));
-    if (config->has_duration_ms && config->duration_ms)
-        tw_service_arm(session->service, &session->duration, config->duration_ms);
+    arm_duration(session);
     if (flush_period(session))
         tw_service_arm(session->service, &session->flush_period, flush_period(session));
     if (clear_period(session))

@@ -30,6 +30,11 @@ static uint64_t rig_clock(clockid_t id, void *user)
     return rig->now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);
 }
 
+static uint64_t rig_random(void *user)
+{
+    return ((const struct rig *)user)->random;
+}
+
 static void on_refused(struct tw_peer peer, const char *what, void *user)
 {
     struct rig *rig = user;
@@ -40,7 +45,8 @@ static void on_refused(struct tw_peer peer, const char *what, void *user)
 
 void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
 {
-    struct tw_service_options options = {.clock_ns = rig_clock, .refused = on_refused, .user = rig};
+    struct tw_service_options options = {
+        .clock_ns = rig_clock, .random = rig_random, .refused = on_refused, .user = rig};
 
     if (limits)
         memcpy(options.limits, limits, sizeof(options.limits));

@@ -118,15 +118,6 @@ static void regex(Tw__TraceConfig *c)
     c->data_sources[0]->producer_name_regex_filter = list;
 }
 
-static void triggers(Tw__TraceConfig *c)
-{
-    static Tw__TraceConfig__TriggerConfig t = TW__TRACE_CONFIG__TRIGGER_CONFIG__INIT;
-
-    t.has_trigger_mode = true;
-    t.trigger_mode = TW__TRACE_CONFIG__TRIGGER_CONFIG__TRIGGER_MODE__START_TRACING;
-    c->trigger_config = &t;
-}
-
 static void into_file(Tw__TraceConfig *c)
 {
     c->has_write_into_file = c->write_into_file = true;
@@ -211,7 +202,6 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {buffers_of_one_name, "same name"},
         {bugreport_elsewhere, "bugreport_filename"},
         {regex, "producer_name_regex_filter"},
-        {triggers, "trigger_config"},
         {into_file, "write_into_file"},
         {into_path, "output_path"},
         {compressed, "compression"},

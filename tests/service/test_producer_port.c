@@ -321,19 +321,6 @@ static void sync_is_answered_after_what_came_before(void **state)
     rig_free(&rig);
 }
 
-static void triggers_are_refused_until_there_are_any(void **state)
-{
-    struct rig rig;
-    const struct rig_reply *reply;
-
-    (void)state;
-    rig_init(&rig);
-    reply = rig_call(rig_producer(&rig, "p"), TW_PRODUCER_ACTIVATE_TRIGGERS, NULL);
-    assert_non_null(reply);
-    assert_false(reply->success);
-    rig_free(&rig);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -350,7 +337,6 @@ int main(void)
         tw_unit_test(unregistering_what_is_not_there_changes_nothing),
         tw_unit_test(notes_about_unknown_instances_are_ignored),
         tw_unit_test(sync_is_answered_after_what_came_before),
-        tw_unit_test(triggers_are_refused_until_there_are_any),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Triggers (spec/triggers.md): a producer calls out a name, and sessions whose config waits for it
+ * start, stop, or have their consumer clone them.
+ *
+ * A hit is a trigger that a session has received. It is kept until it is written into the trace
+ * and, with CLONE_SNAPSHOT, until the consumer has been told.
+ */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "base/timers.h"
+#include "trace_config.pb-c.h"
+
+struct tw_producer;
+struct tw_session;
+
+struct tw_trigger_hit {
+    TAILQ_ENTRY(tw_trigger_hit) next;
+    struct tw_session *session;
+    struct tw_timer tell; /* CLONE_SNAPSHOT: when the consumer is told */
+    uint64_t ns;          /* CLOCK_BOOTTIME */
+    char *name, *producer_name;
+    int32_t producer_uid;
+    uint64_t delay_ms;
+    bool written;
+};
+
+/* Of one session. */
+struct tw_triggers {
+    uint64_t *name_hashes; /* of the config's triggers, in its order; in the session's arena */
+    bool hit;              /* one was received, ever */
+    TAILQ_HEAD(, tw_trigger_hit) hits;
+    size_t n_hits;
+};
+
+/* What triggers do to the session, with use_clone_snapshot_if_available applied. */
+Tw__TraceConfig__TriggerConfig__TriggerMode tw_triggers_mode(const Tw__TraceConfig *config);
+
+/* For a session with an arena and a checked config. -ENOMEM. */
+TW_MUST_USE int tw_triggers_init(struct tw_session *session);
+void tw_triggers_deinit(struct tw_session *session);
+/* How long the session runs from its start when no trigger says otherwise, 0: no limit. */
+uint32_t tw_triggers_duration_ms(const struct tw_session *session);
+/* Whether a trigger has said when it ends. */
+bool tw_triggers_set_end(const struct tw_session *session);
+/* Arms the time-out of a session that has to wait for its start; false: it has not to. */
+bool tw_triggers_wait(struct tw_session *session);
+/* Whether the trace is to be read at all: not before the first trigger, and with CLONE_SNAPSHOT
+ * only from the clones. */
+bool tw_triggers_hide_trace(const struct tw_session *session);
+
+/* A producer calls out a name: to every session that waits for it. */
+void tw_trigger_activate(struct tw_producer *producer, const char *name);
+
+/* Each hit that is not in the trace yet, from the first; NULL after the last. tw_triggers_written()
+ * says that all of them are. */
+const struct tw_trigger_hit *tw_triggers_unwritten(const struct tw_session *session,
+                                                   const struct tw_trigger_hit *after);
+void tw_triggers_written(struct tw_session *session);

@@ -2,6 +2,7 @@
 /* ConsumerPort: the methods a consumer calls. */
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/change_config.h"
 #include "service/detach.h"
 #include "service/flush.h"
 #include "service/observe.h"
@@ -11,26 +12,26 @@
 #include "service/stats.h"
 #include "wire/reader.h"
 
-/* Fields of EnableTracingRequest. */
-enum { ENABLE_TRACE_CONFIG = 1, ENABLE_ATTACH_NOTIFICATION_ONLY = 2 };
+/* Fields of EnableTracingRequest; ChangeTraceConfigRequest has the first of them. */
+enum { ARG_TRACE_CONFIG = 1, ARG_ATTACH_NOTIFICATION_ONLY = 2 };
 
-/* The arguments of EnableTracing. The config stays as it came: it is decoded into memory that lives
- * with the session. */
-struct enable_args {
+/* Arguments with a config. That stays as it came: it is decoded into memory that lives with the
+ * session. */
+struct config_args {
     struct tw_bytes config;
     bool has_config, attach_notification_only;
 };
 
-static bool read_enable_arg(const struct tw_field *f, struct enable_args *args)
+static bool read_config_arg(const struct tw_field *f, struct config_args *args)
 {
     switch (f->number) {
-    case ENABLE_TRACE_CONFIG:
+    case ARG_TRACE_CONFIG:
         if (f->type != TW_WIRE_LEN || args->has_config)
             return false;
         args->config = f->bytes;
         args->has_config = true;
         return true;
-    case ENABLE_ATTACH_NOTIFICATION_ONLY:
+    case ARG_ATTACH_NOTIFICATION_ONLY:
         args->attach_notification_only = f->value != 0;
         return f->type == TW_WIRE_VARINT;
     default:
@@ -38,15 +39,15 @@ static bool read_enable_arg(const struct tw_field *f, struct enable_args *args)
     }
 }
 
-static bool read_enable_args(struct tw_bytes bytes, struct enable_args *ret_args)
+static bool read_config_args(struct tw_bytes bytes, struct config_args *ret_args)
 {
     struct tw_reader r = tw_reader_of(bytes);
-    struct enable_args args = {.has_config = false};
+    struct config_args args = {.has_config = false};
     struct tw_field f;
     int rc;
 
     while (!(rc = tw_read_field(&r, &f)))
-        if (!read_enable_arg(&f, &args))
+        if (!read_config_arg(&f, &args))
             return false;
     *ret_args = args;
     return rc == TW_MORE && (args.has_config || args.attach_notification_only);
@@ -81,16 +82,28 @@ static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_ca
     REQ("TW-CONS-003");
     REQ("TW-CONS-004");
     const char *error = "this consumer has a session already; FreeBuffers ends it";
-    struct enable_args args;
+    struct config_args args;
 
     (void)msg;
-    if (!read_enable_args(call->args, &args))
+    if (!read_config_args(call->args, &args))
         tw_call_refuse(conn, call);
     else if (!args.attach_notification_only &&
              (conn->session || tw_session_enable(conn, args.config, &error)))
         answer_enable_error(conn, call, error);
     else
         answer_at_the_end(conn, call);
+}
+
+static void change_trace_config(struct tw_service_conn *conn, const struct tw_host_call *call,
+                                const ProtobufCMessage *msg)
+{
+    const char *why = "TW-CONS-021: no session, or no config";
+    struct config_args args;
+
+    (void)msg;
+    if (conn->session && read_config_args(call->args, &args) && args.has_config)
+        why = tw_session_change_config(conn->session, args.config);
+    tw_call_settle(conn, call, why);
 }
 
 static void start_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -227,8 +240,7 @@ static void query_capabilities(struct tw_service_conn *conn, const struct tw_hos
         tw_query_capabilities(conn, call->request_id);
 }
 
-/* ChangeTraceConfig, SaveTraceForBugreport and CloneSession have no handler yet: they are
- * refused. */
+/* SaveTraceForBugreport and CloneSession have no handler yet: they are refused. */
 const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_ENABLE_TRACING] = {NULL, enable_tracing, true},
     [TW_CONSUMER_DISABLE_TRACING] = {&tw__disable_tracing_request__descriptor, disable_tracing,
@@ -237,6 +249,7 @@ const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_FREE_BUFFERS] = {&tw__free_buffers_request__descriptor, free_buffers, false},
     [TW_CONSUMER_FLUSH] = {&tw__flush_request__descriptor, flush, false},
     [TW_CONSUMER_START_TRACING] = {&tw__start_tracing_request__descriptor, start_tracing, false},
+    [TW_CONSUMER_CHANGE_TRACE_CONFIG] = {NULL, change_trace_config, true},
     [TW_CONSUMER_DETACH] = {&tw__detach_request__descriptor, detach, false},
     [TW_CONSUMER_ATTACH] = {&tw__attach_request__descriptor, attach, false},
     [TW_CONSUMER_GET_TRACE_STATS] = {&tw__get_trace_stats_request__descriptor, get_trace_stats,

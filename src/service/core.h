@@ -87,7 +87,7 @@ struct tw_instance {
     struct tw_session *session;
     struct tw_producer *producer;
     struct tw_data_source *source;
-    const Tw__DataSourceConfig *wanted; /* in the session's config */
+    uint16_t wanted; /* which of the data sources in the session's config */
     uint64_t id;
     uint16_t buffer_id;
     enum tw_instance_state state;
@@ -142,9 +142,9 @@ struct tw_session {
     int32_t uid;             /* of its consumer, also while it has none */
     char *detach_key;        /* only while it is detached */
     enum tw_session_state state;
-    struct tw_arena arena;   /* holds config */
-    Tw__TraceConfig *config; /* decoded from config_bytes */
-    struct tw_buf config_bytes;
+    struct tw_arena arena; /* holds config */
+    Tw__TraceConfig *config;
+    struct tw_arena filters; /* holds the producer filters of config once they have changed */
     int64_t uuid_msb, uuid_lsb;
     uint16_t buffer_ids[TW_SESSION_BUFFERS_MAX];
     size_t n_buffers;

@@ -77,11 +77,11 @@ static struct tw_instance *new_instance(struct tw_session *session, struct tw_da
     return instance;
 }
 
-static void join(struct tw_session *session, struct tw_data_source *source,
-                 const Tw__TraceConfig__DataSource *wanted)
+static void join(struct tw_session *session, struct tw_data_source *source, uint16_t wanted)
 {
+    const Tw__DataSourceConfig *config = session->config->data_sources[wanted]->config;
     struct tw_producer *producer = source->producer;
-    uint16_t buffer_id = tw_session_target_buffer(session, wanted->config);
+    uint16_t buffer_id = tw_session_target_buffer(session, config);
     struct tw_instance *instance;
 
     if (buffer_id == 0 || setup_shm(session, producer))
@@ -89,7 +89,7 @@ static void join(struct tw_session *session, struct tw_data_source *source,
     instance = new_instance(session, source);
     if (!instance)
         return;
-    instance->wanted = wanted->config;
+    instance->wanted = wanted;
     instance->buffer_id = buffer_id;
     tw_producer_allow(producer, buffer_id);
     tw_producer_send_setup(producer, instance);
@@ -97,16 +97,32 @@ static void join(struct tw_session *session, struct tw_data_source *source,
         start(instance);
 }
 
+/* A bit for each data source in a config. */
+typedef uint64_t wanted_set[TW_CONFIG_DATA_SOURCES_MAX / 64];
+
+/* What the config wants of source and has already. */
+static void find_joined(const struct tw_session *session, const struct tw_data_source *source,
+                        wanted_set joined)
+{
+    const struct tw_instance *instance;
+
+    memset(joined, 0, sizeof(wanted_set));
+    TAILQ_FOREACH (instance, &source->producer->instances, next_of_producer)
+        if (instance->session == session && instance->source == source)
+            joined[instance->wanted / 64] |= UINT64_C(1) << instance->wanted % 64;
+}
+
 void tw_instances_join(struct tw_session *session, struct tw_data_source *source)
 {
+    wanted_set joined;
+
     if (session->state > TW_SESSION_STARTED || !tw_producer_listens(source->producer))
         return;
-    for (size_t i = 0; i < session->config->n_data_sources; i++) {
-        const Tw__TraceConfig__DataSource *wanted = session->config->data_sources[i];
-
-        if (tw_instance_wanted(wanted, source))
-            join(session, source, wanted);
-    }
+    find_joined(session, source, joined);
+    for (uint16_t i = 0; i < session->config->n_data_sources; i++)
+        if (!(joined[i / 64] >> i % 64 & 1) &&
+            tw_instance_wanted(session->config->data_sources[i], source))
+            join(session, source, i);
 }
 
 void tw_instances_start(struct tw_session *session)

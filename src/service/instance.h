@@ -4,8 +4,8 @@
 
 #include "service/core.h"
 
-/* Sets up an instance of source for each entry of the session's config that asks for it, and starts
- * it when the session runs. */
+/* Sets up an instance of source for each entry of the session's config that asks for it and has
+ * none, and starts it when the session runs. */
 void tw_instances_join(struct tw_session *session, struct tw_data_source *source);
 /* Starts those that are set up. */
 void tw_instances_start(struct tw_session *session);

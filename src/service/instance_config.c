@@ -36,7 +36,8 @@ int tw_instance_config(const struct tw_instance *instance, struct tw_buf *out)
 {
     const struct tw_session *session = instance->session;
     const Tw__TraceConfig *config = session->config;
-    Tw__DataSourceConfig told = *instance->wanted; /* shares what it points to, only read here */
+    Tw__DataSourceConfig told = *config->data_sources[instance->wanted]
+                                     ->config; /* shares what it points to, only read here */
 
     told.has_target_buffer = true;
     told.target_buffer = instance->buffer_id;

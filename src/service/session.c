@@ -117,13 +117,12 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
     session->conn = conn;
     session->uid = conn->peer.uid;
     session->arena = TW_ARENA_INIT(TW_SESSION_ARENA_MAX);
-    session->config_bytes = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
+    session->filters = TW_ARENA_INIT(TW_SESSION_ARENA_MAX);
     session->last_sequence_id = TW_SERVICE_SEQUENCE_ID;
     TAILQ_INIT(&session->instances);
     TAILQ_INIT(&session->flushes);
     tw_session_timers_init(session);
-    if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid) &&
-        !tw_buf_append(&session->config_bytes, config.p, config.n)) {
+    if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
         if (!tw_pbc_unpack(&tw__trace_config__descriptor, &session->arena, config, &msg)) {
             session->config = (Tw__TraceConfig *)msg;
@@ -132,7 +131,6 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
         }
     }
     tw_charge_close(&session->charge);
-    tw_buf_deinit(&session->config_bytes);
     tw_arena_deinit(&session->arena);
     free(session);
     return NULL;
@@ -148,12 +146,12 @@ static void delete_session(struct tw_session *session)
     tw_sequences_free(session);
     tw_charge_close(&session->charge);
     free(session->detach_key);
-    tw_buf_deinit(&session->config_bytes);
+    tw_arena_deinit(&session->filters);
     tw_arena_deinit(&session->arena);
     free(session);
 }
 
-static void join_data_sources(struct tw_session *session)
+void tw_session_join_all(struct tw_session *session)
 {
     struct tw_producer *producer;
     struct tw_data_source *source;
@@ -189,7 +187,7 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, cons
     session->id = ++service->last_session_id;
     TAILQ_INSERT_TAIL(&service->sessions, session, next);
     conn->session = session;
-    join_data_sources(session);
+    tw_session_join_all(session);
     if (!tw_triggers_wait(session) && !session->config->deferred_start)
         TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
     return 0;
@@ -272,6 +270,7 @@ void tw_session_end(struct tw_session *session)
 
 void tw_session_free(struct tw_session *session)
 {
+    REQ("TW-CONS-007");
     struct tw_service *service = session->service;
 
     tw_session_disable(session);

@@ -26,6 +26,8 @@ void tw_session_free(struct tw_session *session);
 void tw_session_reply(struct tw_session *session, uint64_t request_id,
                       const ProtobufCMessage *reply, bool has_more);
 
+/* Sets up what the config wants and is not there yet, and starts it when the session runs. */
+void tw_session_join_all(struct tw_session *session);
 /* Called when an instance may have been the last to start or stop. */
 void tw_session_check_started(struct tw_session *session);
 void tw_session_check_stopped(struct tw_session *session);

@@ -86,7 +86,7 @@ static void without_a_session_there_is_nothing_to_do(void **state)
 static void methods_that_are_not_there_yet_are_refused(void **state)
 {
     static const uint32_t methods[] = {
-        TW_CONSUMER_CHANGE_TRACE_CONFIG,
+
         TW_CONSUMER_SAVE_TRACE_FOR_BUGREPORT,
         TW_CONSUMER_CLONE_SESSION,
     };

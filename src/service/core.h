@@ -230,6 +230,7 @@ struct tw_service {
     uint64_t last_session_id, last_instance_id, last_flush_id;
     uint64_t producers_seen, data_sources_seen;
     uint64_t chunks_discarded, patches_discarded;
+    uint32_t n_cpus;       /* read at the start: in a sandbox /sys is closed */
     int64_t boot_ahead_ns; /* of CLOCK_MONOTONIC, as clock snapshots have it */
     bool boot_ahead_known;
     size_t n_producers, n_data_sources;

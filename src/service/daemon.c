@@ -25,13 +25,14 @@ struct tw_daemon {
     struct listener listeners[2];
     struct tw_peers peers;
     /* Given up for a moment when descriptors run out, so that a connection can be accepted and
-     * closed: left in the backlog it would wake the loop for ever. */
+     * closed: left in the backlog it would wake the loop for ever. A copy of any other: in the
+     * sandbox nothing can be opened. */
     int spare_fd;
 };
 
-static int open_spare(void)
+static int make_spare(const struct tw_daemon *daemon)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fcntl(tw_loop_fd(daemon->loop), F_DUPFD_CLOEXEC, 0);
 }
 
 static void refuse_one(struct tw_daemon *daemon, int listen_fd)
@@ -41,7 +42,7 @@ static void refuse_one(struct tw_daemon *daemon, int listen_fd)
     tw_fd_close(&daemon->spare_fd);
     fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
     tw_fd_close(&fd);
-    daemon->spare_fd = open_spare();
+    daemon->spare_fd = make_spare(daemon);
     tw_log(TW_LOG_WARN, "out of file descriptors: a connection was refused");
 }
 
@@ -97,12 +98,12 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
     tw_peers_init(&daemon->peers, daemon->loop, daemon->service, o->stall_ms);
     *ret_socket = o->producer_socket;
     rc = listen_on(daemon, &daemon->listeners[0], TW_SERVICE_PRODUCER, o->producer_socket,
-                   &o->access);
+                   &o->access[TW_SERVICE_PRODUCER]);
     if (rc)
         return rc;
     *ret_socket = o->consumer_socket;
     return listen_on(daemon, &daemon->listeners[1], TW_SERVICE_CONSUMER, o->consumer_socket,
-                     &o->access);
+                     &o->access[TW_SERVICE_CONSUMER]);
 }
 
 int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
@@ -115,7 +116,7 @@ int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
     if (!daemon)
         return -ENOMEM;
     daemon->loop = loop;
-    daemon->spare_fd = open_spare();
+    daemon->spare_fd = make_spare(daemon);
     for (size_t i = 0; i < TW_ARRAY_LEN(daemon->listeners); i++)
         daemon->listeners[i].io.fd = -1;
     rc = start(daemon, options, ret_socket);

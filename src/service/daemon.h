@@ -10,8 +10,8 @@ struct tw_daemon;
 
 struct tw_daemon_options {
     const char *producer_socket, *consumer_socket; /* names as in base/sock.h; outlive the daemon */
-    struct tw_sock_access access;
-    struct tw_service_options service; /* refused is the daemon's own: it logs */
+    struct tw_sock_access access[2];               /* by enum tw_service_port */
+    struct tw_service_options service;             /* refused is the daemon's own: it logs */
     uint32_t stall_ms; /* how long a peer may not read before it is dropped; 0: the usual */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/req.h"
@@ -17,6 +18,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
         return -ENOMEM;
     if (options)
         service->options = *options;
+    service->n_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
     tw_accounts_init(&service->accounts, service->options.limits);
     service->timers = &service->own_timers;
     service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);

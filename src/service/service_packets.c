@@ -234,7 +234,7 @@ static int append_system_info(struct tw_session *session, struct tw_buf *out)
     info.tracing_service_version = version;
     info.has_page_size = info.has_num_cpus = info.has_system_ram_bytes = true;
     info.page_size = (uint32_t)sysconf(_SC_PAGESIZE);
-    info.num_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+    info.num_cpus = session->service->n_cpus;
     info.system_ram_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * info.page_size;
     if (localtime_r(&now, &local)) {
         info.has_timezone_off_mins = true;

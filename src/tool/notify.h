@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the service manager is told, when NOTIFY_SOCKET names one (sd_notify's protocol). */
 #pragma once
 
-/* Tells the service manager, when NOTIFY_SOCKET names one (sd_notify's protocol). */
-void tw_notify(const char *state);
+/* A socket to it, to be opened before the sandbox forbids that; -1 when there is none. */
+int tw_notify_open(void);
+/* Tells it. -1 is fine. */
+void tw_notify(int fd, const char *state);

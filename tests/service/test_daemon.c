@@ -33,7 +33,7 @@ static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **re
     struct tw_daemon_options options = {
         .producer_socket = s->producer,
         .consumer_socket = s->consumer,
-        .access = {.mode = 0640, .group = (gid_t)-1},
+        .access = {{0640, (gid_t)-1}, {0600, (gid_t)-1}},
         .service.patience_ms = s->patience_ms,
         .stall_ms = s->stall_ms,
     };
@@ -170,7 +170,7 @@ static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
     assert_int_equal(stat(s.producer, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
     assert_int_equal(stat(s.consumer, &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0640);
+    assert_int_equal(st.st_mode & 07777, 0600);
     end(&s);
 }
 

@@ -56,7 +56,7 @@ struct scene {
 
 static void begin(struct scene *s)
 {
-    struct tw_daemon_options options = {.access = {.mode = 0600, .group = (gid_t)-1}};
+    struct tw_daemon_options options = {.access = {{0600, (gid_t)-1}, {0600, (gid_t)-1}}};
     const char *socket;
 
     *s = (struct scene){.flood = -1};

@@ -514,7 +514,8 @@ class Serve(Case):
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kwargs,
         )
         self.addCleanup(self.discard, process)
-        self.assertIn("ready", process.stderr.readline())
+        self.ready = process.stderr.readline().rstrip()
+        self.assertIn("ready", self.ready)
         return process
 
     def sockets(self):
@@ -577,6 +578,32 @@ class Serve(Case):
         self.assertIn(f"user {os.getuid()}", line)
         self.assertIn("TW-LIM-062", line)
         self.end(process, signal.SIGTERM)
+
+    def test_only_the_group_may_consume_unless_it_is_said(self):
+        for flags, wanted in [([], (0o666, 0o660)), (["--consumer-mode", "600"], (0o666, 0o600))]:
+            process = self.serve(*flags)
+            modes = [(self.folder / name).stat().st_mode & 0o777 for name in ("producer", "consumer")]
+            self.assertEqual(tuple(modes), wanted)
+            self.end(process, signal.SIGTERM)
+
+    def test_the_sandbox_is_on_unless_it_says_why_not(self):
+        process = self.serve()
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        sandbox = re.search(r"sandbox (.*)$", self.ready)[1]
+        if not sandbox.startswith("off (a build"):
+            self.assertEqual(sandbox, "on")
+            self.assertIn("Seccomp:\t2\n", status)
+            self.assertIn("NoNewPrivs:\t1\n", status)
+            self.assertIn(" 0 ", re.search("Max core file size.*", pathlib.Path(
+                f"/proc/{process.pid}/limits").read_text())[0])
+        self.end(process, signal.SIGTERM)
+
+    def test_the_sandbox_may_be_off_and_may_be_required(self):
+        process = self.serve("--sandbox", "off")
+        self.assertTrue(self.ready.endswith("sandbox off"), self.ready)
+        self.assertIn("Seccomp:\t0\n", pathlib.Path(f"/proc/{process.pid}/status").read_text())
+        self.end(process, signal.SIGTERM)
+        self.refused(run("serve", "--sandbox", "maybe"), "'maybe'")
 
     def test_bad_rights_are_refused(self):
         self.refused(run("serve", "--socket-mode", "rw"), "rw")

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seccomp: the calls of the loop, and no others. */
+#include <errno.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "service/sandbox.h"
+
+/* What the loop, its peers and the C library beneath need. Names that an architecture does not have
+ * are passed over, as are those that libseccomp is too old for. */
+static const char *const needed[] = {
+    /* peers */
+    "accept",
+    "accept4",
+    "getpeername",
+    "getsockname",
+    "getsockopt",
+    "recvfrom",
+    "recvmsg",
+    "sendmsg",
+    "sendto",
+    "setsockopt",
+    "shutdown",
+    /* the loop */
+    "clock_getres",
+    "clock_gettime",
+    "clock_gettime64",
+    "epoll_ctl",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "epoll_wait",
+    "gettimeofday",
+    "poll",
+    "ppoll",
+    "time",
+    "timerfd_gettime",
+    "timerfd_settime",
+    "timerfd_settime64",
+    /* shared memory, trace files, descriptors */
+    "close",
+    "dup",
+    "fallocate",
+    "fdatasync",
+    "fstat",
+    "fstat64",
+    "fsync",
+    "ftruncate",
+    "ftruncate64",
+    "lseek",
+    "_llseek",
+    "memfd_create",
+    "newfstatat",
+    "pwrite64",
+    "pwritev",
+    "read",
+    "readv",
+    "statx",
+    "write",
+    "writev",
+    /* memory */
+    "brk",
+    "madvise",
+    "mremap",
+    "munmap",
+    /* the C library, and facts for the trace */
+    "exit",
+    "exit_group",
+    "futex",
+    "futex_time64",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getpid",
+    "getrandom",
+    "gettid",
+    "getuid",
+    "restart_syscall",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_yield",
+    "sigreturn",
+    "sysinfo",
+    "uname",
+};
+
+/* Nobody but an intruder calls these. */
+static const char *const deadly[] = {
+    "add_key",
+    "bind",
+    "bpf",
+    "chmod",
+    "chown",
+    "chroot",
+    "clone",
+    "clone3",
+    "connect",
+    "delete_module",
+    "execve",
+    "execveat",
+    "fchmod",
+    "fchown",
+    "finit_module",
+    "fork",
+    "init_module",
+    "io_uring_setup",
+    "ioperm",
+    "iopl",
+    "kexec_load",
+    "keyctl",
+    "kill",
+    "link",
+    "linkat",
+    "listen",
+    "mknod",
+    "mknodat",
+    "mount",
+    "move_mount",
+    "open_by_handle_at",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pidfd_open",
+    "pivot_root",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "reboot",
+    "rename",
+    "renameat2",
+    "request_key",
+    "setgid",
+    "setns",
+    "setuid",
+    "socket",
+    "socketpair",
+    "symlink",
+    "symlinkat",
+    "tkill",
+    "umount2",
+    "unshare",
+    "userfaultfd",
+    "vfork",
+};
+
+static const int fcntl_commands[] = {
+    F_ADD_SEALS, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GET_SEALS, F_SETFD, F_SETFL,
+};
+
+static int add(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned n_args,
+               const struct scmp_arg_cmp *args)
+{
+    int nr = seccomp_syscall_resolve_name(name);
+
+    return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add_array(ctx, action, nr, n_args, args);
+}
+
+static int add_all(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < n; i++)
+        rc = add(ctx, action, names[i], 0, NULL);
+    return rc;
+}
+
+/* No memory becomes code. */
+static int add_mappings(scmp_filter_ctx ctx)
+{
+    static const char *const names[] = {"mmap", "mmap2", "mprotect"};
+    const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < TW_ARRAY_LEN(names); i++)
+        rc = add(ctx, SCMP_ACT_ALLOW, names[i], 1, &no_exec);
+    return rc;
+}
+
+static int add_fcntl(scmp_filter_ctx ctx)
+{
+    static const char *const names[] = {"fcntl", "fcntl64"};
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < TW_ARRAY_LEN(fcntl_commands); i++)
+        for (size_t n = 0; !rc && n < TW_ARRAY_LEN(names); n++)
+            rc = add(ctx, SCMP_ACT_ALLOW, names[n], 1,
+                     &SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
+    return rc;
+}
+
+/* abort() sends itself a signal, so that a failed check is seen for what it is. */
+static int add_abort(scmp_filter_ctx ctx)
+{
+    return add(ctx, SCMP_ACT_ALLOW, "tgkill", 1, &SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+}
+
+static int add_unlink(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
+{
+    static const char *const names[] = {"unlink", "unlinkat"};
+
+    if (!sandbox->sockets[0] && !sandbox->sockets[1])
+        return 0;
+    return add_all(ctx, SCMP_ACT_ALLOW, names, TW_ARRAY_LEN(names));
+}
+
+static int fill(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
+{
+    int rc = add_all(ctx, SCMP_ACT_ALLOW, needed, TW_ARRAY_LEN(needed));
+
+    if (!rc)
+        rc = add_all(ctx, SCMP_ACT_KILL_PROCESS, deadly, TW_ARRAY_LEN(deadly));
+    if (!rc)
+        rc = add_mappings(ctx);
+    if (!rc)
+        rc = add_fcntl(ctx);
+    if (!rc)
+        rc = add_abort(ctx);
+    return rc ? rc : add_unlink(ctx, sandbox);
+}
+
+int tw_sandbox_calls(const struct tw_sandbox *sandbox)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int rc;
+
+    if (!ctx)
+        return -ENOMEM;
+    /* A log of what was refused, and a filter that is searched and not walked, are worth having;
+     * an older kernel or library without them is good enough. */
+    TW_IGNORE(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1));
+    TW_IGNORE(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
+    rc = fill(ctx, sandbox);
+    if (!rc)
+        rc = seccomp_load(ctx);
+    seccomp_release(ctx);
+    return rc;
+}

@@ -193,6 +193,9 @@ size_t tw_frame_size(const struct tw_frame *frame);
  * @cap: bytes at @p
  * @ret_n: bytes written, which is tw_frame_size()
  *
+ * Of bytes whose p is NULL and whose n is not 0, room is left for n: a reply's are the last of its
+ * frame and may come from elsewhere.
+ *
  * Booleans are written also when they are false, as peers have been seen to tell absence from false
  * (TW-ENC-018).
  *

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <sys/uio.h>
 #include <time.h>
 
 #include "tracewire/common.h"
@@ -81,12 +82,24 @@ void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds,
  */
 TW_MUST_USE int tw_service_run(struct tw_service_conn *conn);
 
-/* The next bytes to send, with the descriptor that must go with the first of them or -1, which
- * stays the service's. TW_MORE: nothing waits. */
+/*
+ * The next bytes to send, with the descriptor that must go with the first of them or -1, which
+ * stays the service's. TW_MORE: nothing waits. The bytes are valid until the next call but these
+ * three for this connection, and may lie in a trace buffer: what is sent right after
+ * tw_service_run() is never copied.
+ */
 TW_MUST_USE int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_bytes,
                                 int *ret_fd);
+/* The same in up to max runs at iov, for sendmsg(), which takes 1,024. */
+TW_MUST_USE int tw_service_peekv(const struct tw_service_conn *conn, struct iovec *iov, size_t max,
+                                 size_t *ret_n, int *ret_fd);
 /* n of those bytes, at least one, were sent. */
 void tw_service_sent(struct tw_service_conn *conn, size_t n);
+
+/* Copies what waits to be sent out of the trace buffers. tw_service_run(), tw_service_tick() and
+ * tw_service_disconnect() begin with it, whatever their connection: only who changes trace buffers
+ * in another way, by timers of its own, has to call it. */
+void tw_service_settle(struct tw_service *service);
 
 /* Why the connection is to be closed: a static text; NULL if it is not. */
 const char *tw_service_why(const struct tw_service_conn *conn);

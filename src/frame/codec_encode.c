@@ -40,11 +40,12 @@ static void put_len(struct sink *s, uint32_t field, size_t n)
     put_varint(s, n);
 }
 
-/* More than a frame holds is counted as just that, so that no sum of sizes can wrap. */
+/* More than a frame holds is counted as just that, so that no sum of sizes can wrap. Bytes that lie
+ * elsewhere are only counted. */
 static void put_bytes(struct sink *s, uint32_t field, struct tw_bytes value)
 {
     put_len(s, field, value.n);
-    if (s->n <= s->room && value.n && value.n <= s->room - s->n)
+    if (s->n <= s->room && value.p && value.n && value.n <= s->room - s->n)
         __builtin_memcpy(s->p + s->n, value.p, value.n);
     s->n += value.n < TW_FRAME_MAX ? value.n : TW_FRAME_MAX;
 }

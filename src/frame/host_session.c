@@ -58,17 +58,24 @@ static int reply_error(struct tw_host *host, const struct tw_frame *request)
     return tw_tx_frame(&host->tx, &reply, -1);
 }
 
-static int send_reply(struct tw_host *host, uint64_t id, const struct tw_bytes *body, bool more,
-                      int fd)
+/* What a call is answered with: bytes, or bytes that lie in several places, or no. */
+struct answer {
+    const struct tw_bytes *body;
+    const struct tw_gather *from;
+    int fd;
+};
+
+static int send_reply(struct tw_host *host, uint64_t id, const struct answer *a, bool more)
 {
     struct tw_frame reply = {.kind = TW_FRAME_INVOKE_REPLY, .request_id = id};
 
-    reply.invoke_reply.success = body != NULL;
+    reply.invoke_reply.success = a->body || a->from;
     reply.invoke_reply.has_more = more;
-    reply.invoke_reply.has_reply = body != NULL;
-    if (body)
-        reply.invoke_reply.reply = *body;
-    return tw_tx_frame(&host->tx, &reply, fd);
+    reply.invoke_reply.has_reply = a->body != NULL;
+    if (a->body)
+        reply.invoke_reply.reply = *a->body;
+    return a->from ? tw_tx_reply(&host->tx, &reply, a->from)
+                   : tw_tx_frame(&host->tx, &reply, a->fd);
 }
 
 static enum tw_host_event classify_invoke(struct tw_host *host, const struct tw_frame *frame)
@@ -155,7 +162,7 @@ static int act(struct tw_host *host, enum tw_host_event event, const struct tw_f
         rc = reply_bind_failed(host, frame);
         break;
     case TW_HOST_ACTION_REFUSE:
-        rc = send_reply(host, frame->request_id, NULL, false, -1);
+        rc = send_reply(host, frame->request_id, &(struct answer){.fd = -1}, false);
         break;
     case TW_HOST_ACTION_REPLY_ERROR:
         rc = reply_error(host, frame);
@@ -227,8 +234,7 @@ static enum tw_host_event classify_answer(const struct tw_host *host, const stru
                                                   : TW_HOST_EVENT_ANSWER_MORE_UNARY;
 }
 
-int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_bytes *reply,
-                  bool has_more, int fd)
+static int answer(struct tw_host *host, uint64_t request_id, const struct answer *a, bool has_more)
 {
     struct tw_request *req = tw_requests_find(&host->requests, request_id);
     const struct tw_host_cell *cell = step(host, classify_answer(host, req, has_more), NULL);
@@ -236,9 +242,9 @@ int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_byt
 
     switch (cell->action) {
     case TW_HOST_ACTION_SEND_MORE:
-        return send_reply(host, request_id, reply, true, fd);
+        return send_reply(host, request_id, a, true);
     case TW_HOST_ACTION_SEND_LAST:
-        rc = send_reply(host, request_id, reply, false, fd);
+        rc = send_reply(host, request_id, a, false);
         if (!rc)
             tw_requests_remove(&host->requests, req);
         return rc;
@@ -249,6 +255,18 @@ int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_byt
     default:
         return TW_E_INVALID;
     }
+}
+
+int tw_host_reply(struct tw_host *host, uint64_t request_id, const struct tw_bytes *reply,
+                  bool has_more, int fd)
+{
+    return answer(host, request_id, &(struct answer){.body = reply, .fd = fd}, has_more);
+}
+
+int tw_host_reply_from(struct tw_host *host, uint64_t request_id, const struct tw_gather *body,
+                       bool has_more)
+{
+    return answer(host, request_id, &(struct answer){.from = body, .fd = -1}, has_more);
 }
 
 void tw_host_end(struct tw_host *host, const char *why)

@@ -52,6 +52,11 @@ TW_MUST_USE int tw_host_next(struct tw_host *host, struct tw_host_call *ret_call
 TW_MUST_USE int tw_host_reply(struct tw_host *host, uint64_t request_id,
                               const struct tw_bytes *reply, bool has_more, int fd);
 
+/* The same with a body that lies in several places; what it points at must stay as it is until it
+ * is sent or tw_tx_settle() is called. */
+TW_MUST_USE int tw_host_reply_from(struct tw_host *host, uint64_t request_id,
+                                   const struct tw_gather *body, bool has_more);
+
 /* The client has gone, or the caller wants no more of it: no call comes out and no reply goes in
  * from now on. why is a static text; it is ignored when the connection is over already. */
 void tw_host_end(struct tw_host *host, const char *why);

@@ -66,15 +66,13 @@ int tw_pump_in(int sock, struct tw_rx *rx)
     return n == 0 ? TW_E_CLOSED : 0;
 }
 
-static ssize_t send_once(int sock, struct tw_bytes bytes, int fd)
+static ssize_t send_once(int sock, struct iovec *iov, size_t n, int fd)
 {
     REQ("TW-NET-010");
     union fd_control control;
-    struct iovec iov = {.iov_len = bytes.n};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
     struct cmsghdr *c;
 
-    memcpy(&iov.iov_base, &bytes.p, sizeof(iov.iov_base)); /* sendmsg does not write there */
     if (fd >= 0) {
         memset(&control, 0, sizeof(control));
         msg.msg_control = control.room;
@@ -90,11 +88,12 @@ static ssize_t send_once(int sock, struct tw_bytes bytes, int fd)
 
 int tw_pump_out(int sock, struct tw_tx *tx)
 {
-    struct tw_bytes bytes;
+    struct iovec iov[TW_TX_RUNS_MAX];
+    size_t runs;
     int fd;
 
-    while (!tw_tx_peek(tx, &bytes, &fd)) {
-        ssize_t n = send_once(sock, bytes, fd);
+    while (!tw_tx_peekv(tx, iov, TW_TX_RUNS_MAX, &runs, &fd)) {
+        ssize_t n = send_once(sock, iov, runs, fd);
 
         if (n < 0)
             return outcome_of_errno();

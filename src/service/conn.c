@@ -61,6 +61,9 @@ void tw_service_disconnect(struct tw_service_conn *conn)
 {
     if (!conn)
         return;
+    if (conn->service->lending == conn)
+        conn->service->lending = NULL; /* its queue goes with it */
+    tw_service_settle(conn->service);
     conn->doomed = "disconnected"; /* nothing more is queued for it while its objects go */
     conn->wake = NULL;
     if (conn->producer)
@@ -91,10 +94,25 @@ int tw_service_peek(const struct tw_service_conn *conn, struct tw_bytes *ret_byt
     return tw_tx_peek(&conn->host.tx, ret_bytes, ret_fd);
 }
 
+int tw_service_peekv(const struct tw_service_conn *conn, struct iovec *iov, size_t max,
+                     size_t *ret_n, int *ret_fd)
+{
+    return tw_tx_peekv(&conn->host.tx, iov, max, ret_n, ret_fd);
+}
+
 void tw_service_sent(struct tw_service_conn *conn, size_t n)
 {
     tw_tx_sent(&conn->host.tx, n);
     tw_conn_charge(conn);
+}
+
+void tw_service_settle(struct tw_service *service)
+{
+    struct tw_service_conn *conn = service->lending;
+
+    service->lending = NULL;
+    if (conn && tw_tx_settle(&conn->host.tx))
+        tw_conn_doom(conn, "out of memory for what waits to be sent");
 }
 
 const char *tw_service_why(const struct tw_service_conn *conn)
@@ -143,16 +161,9 @@ void tw_conn_charge(struct tw_service_conn *conn)
             tw_conn_doom(conn, tw_quotas[now[i].quota].passed);
 }
 
-static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
-                  bool has_more, int fd)
+/* A reply is queued, or else there can be none any more. */
+static void replied(struct tw_service_conn *conn, int rc)
 {
-    int rc =
-        conn->doomed ? TW_E_CLOSED : tw_host_reply(&conn->host, request_id, body, has_more, fd);
-
-    if (rc)
-        tw_fd_close(&fd);
-    if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
-        rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
     if (!rc) {
         tw_conn_charge(conn);
         wake(conn);
@@ -163,10 +174,33 @@ static void reply(struct tw_service_conn *conn, uint64_t request_id, const struc
     }
 }
 
+static void reply(struct tw_service_conn *conn, uint64_t request_id, const struct tw_bytes *body,
+                  bool has_more, int fd)
+{
+    int rc =
+        conn->doomed ? TW_E_CLOSED : tw_host_reply(&conn->host, request_id, body, has_more, fd);
+
+    if (rc)
+        tw_fd_close(&fd);
+    if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
+        rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
+    replied(conn, rc);
+}
+
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes bytes,
                          bool has_more, int fd)
 {
     reply(conn, request_id, &bytes, has_more, fd);
+}
+
+void tw_conn_reply_from(struct tw_service_conn *conn, uint64_t request_id,
+                        const struct tw_gather *body, bool has_more)
+{
+    int rc =
+        conn->doomed ? TW_E_CLOSED : tw_host_reply_from(&conn->host, request_id, body, has_more);
+
+    conn->service->lending = conn;
+    replied(conn, rc);
 }
 
 void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id)
@@ -255,9 +289,11 @@ static int run_calls(struct tw_service_conn *conn)
 
 int tw_service_run(struct tw_service_conn *conn)
 {
-    int rc = run_calls(conn);
     bool idle;
+    int rc;
 
+    tw_service_settle(conn->service);
+    rc = run_calls(conn);
     if (rc && rc != TW_MORE)
         return rc;
     tw_reading_run(conn);

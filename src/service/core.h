@@ -225,6 +225,8 @@ struct tw_service {
     struct tw_trace_buffer *buffers[TW_BUFFER_IDS]; /* by id; [0] unused */
     struct tw_arena arena;                          /* the request being handled */
     struct tw_buf scratch;                          /* the reply being built */
+    struct tw_gather body;                          /* the same, of ReadBuffers */
+    struct tw_service_conn *lending; /* its queue may point into trace buffers; NULL: nobody's */
 
     uint32_t last_producer_id, last_buffer_id;
     uint64_t last_session_id, last_instance_id, last_flush_id;
@@ -258,6 +260,9 @@ void tw_conn_reply(struct tw_service_conn *conn, uint64_t request_id, const Prot
                    bool has_more, int fd);
 void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, struct tw_bytes reply,
                          bool has_more, int fd);
+/* The same with a body that points into trace buffers, until the end of the turn. */
+void tw_conn_reply_from(struct tw_service_conn *conn, uint64_t request_id,
+                        const struct tw_gather *body, bool has_more);
 void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id);
 /* Answers a call that has no more to say than yes or no, unless it wants no reply. All empty
  * replies are alike on the wire: no bytes. */

@@ -123,7 +123,9 @@ static int turn(struct tw_peer_socket *peer, uint32_t events)
         TW_IGNORE(tw_pump_out(peer->io.fd, &peer->conn->host.tx)); /* the last word, if it fits */
         return rc;
     }
-    return flush_out(peer);
+    rc = flush_out(peer);
+    tw_service_settle(peer->peers->service); /* timers may write to the buffers */
+    return rc;
 }
 
 static void on_peer(struct tw_io *io, uint32_t events)

@@ -7,7 +7,11 @@
 /* Field numbers of ReadBuffersResponse (consumer_port.proto). */
 enum { RESPONSE_SLICES = 2, SLICE_DATA = 1, SLICE_LAST = 2 };
 
-enum { SLICE_OVERHEAD = 16 }; /* bytes a slice costs beside its data */
+enum {
+    SLICE_OVERHEAD = 16, /* bytes a slice costs beside its data, at most */
+    SLICE_LAST_SIZE = 2, /* bytes of its field that says whether it is the last */
+    LEND_MIN = 64,       /* bytes: to say where fewer are costs more than to copy them */
+};
 
 /* Bytes of slices in one reply: the largest frame less its own fields. */
 #define REPLY_MAX (TW_FRAME_PAYLOAD_MAX - 64)
@@ -50,14 +54,14 @@ void tw_reading_cancel(struct tw_service_conn *conn)
     tw_reading_deinit(&conn->reading);
 }
 
-static size_t room(const struct tw_writer *w)
+static size_t room(const struct tw_gather *body)
 {
-    size_t left = (size_t)(w->end - w->p);
+    size_t used = tw_gather_size(body) + SLICE_OVERHEAD;
 
-    return left > SLICE_OVERHEAD ? left - SLICE_OVERHEAD : 0;
+    return used < REPLY_MAX ? REPLY_MAX - used : 0;
 }
 
-/* The next n bytes of the packet; sink NULL passes over them. */
+/* Hands the next n bytes of the packet to a sink. */
 static int take(struct tw_reading *r, size_t n, int (*sink)(void *to, struct tw_bytes), void *to)
 {
     int rc = 0;
@@ -79,10 +83,14 @@ static int take(struct tw_reading *r, size_t n, int (*sink)(void *to, struct tw_
     return rc;
 }
 
-static int to_writer(void *to, struct tw_bytes part)
+static int by_copy(void *to, struct tw_bytes part)
 {
-    tw_put_raw(to, part.p, part.n);
-    return 0;
+    return tw_gather_put(to, part);
+}
+
+static int by_loan(void *to, struct tw_bytes part)
+{
+    return part.n < LEND_MIN ? tw_gather_put(to, part) : tw_gather_lend(to, part);
 }
 
 static int to_buf(void *to, struct tw_bytes part)
@@ -90,16 +98,28 @@ static int to_buf(void *to, struct tw_bytes part)
     return tw_buf_append(to, part.p, part.n);
 }
 
-/* As much of the packet as there is room for, as one slice. */
-static void put_slice(struct tw_reading *r, struct tw_writer *w)
+/* What a trace buffer holds stays there until the turn ends; other packets are short-lived. */
+static bool is_lent(const struct tw_reading *r)
 {
-    size_t n = tw_min(r->left, room(w));
-    uint8_t *slice = tw_put_begin(w, RESPONSE_SLICES);
+    return r->source.stage == TW_PACKETS_OF_BUFFERS && r->packet.slices != &r->carried;
+}
 
-    tw_put_len(w, SLICE_DATA, n);
-    TW_IGNORE(take(r, n, to_writer, w)); /* a writer that is full stays so, and says it itself */
-    tw_put_bool(w, SLICE_LAST, r->left == 0);
-    tw_put_end(w, slice);
+/* As much of the packet as there is room for, as one slice. */
+static int put_slice(struct tw_reading *r, struct tw_gather *body)
+{
+    size_t n = tw_min(r->left, room(body));
+    uint8_t bytes[SLICE_OVERHEAD];
+    struct tw_writer head = tw_writer_of(bytes, sizeof(bytes)), tail;
+    int rc;
+
+    tw_put_len(&head, RESPONSE_SLICES, tw_len_size(n) + n + SLICE_LAST_SIZE);
+    tw_put_len(&head, SLICE_DATA, n);
+    rc = tw_gather_put(body, (struct tw_bytes){.p = bytes, .n = tw_writer_size(&head)});
+    if (!rc)
+        rc = take(r, n, is_lent(r) ? by_loan : by_copy, body);
+    tail = tw_writer_of(bytes, sizeof(bytes));
+    tw_put_bool(&tail, SLICE_LAST, r->left == 0);
+    return rc ? rc : tw_gather_put(body, (struct tw_bytes){bytes, tw_writer_size(&tail)});
 }
 
 static void begin_packet(struct tw_reading *r)
@@ -123,12 +143,12 @@ static int carry_over(struct tw_reading *r)
 }
 
 /* One reply's worth. TW_MORE when this was the last; negative on failure. */
-static int fill(struct tw_reading *r, struct tw_writer *w)
+static int fill(struct tw_reading *r, struct tw_gather *body)
 {
     REQ("TW-LIM-027");
     REQ("TW-LIM-032");
     for (int i = 0; i < TW_READ_PACKETS_PER_REPLY; i++) {
-        int rc;
+        int rc = 0;
 
         if (r->left == 0) {
             tw_buf_deinit(&r->carry);
@@ -139,30 +159,22 @@ static int fill(struct tw_reading *r, struct tw_writer *w)
                 return rc;
             begin_packet(r);
         }
-        put_slice(r, w);
-        if (r->left > 0 || tw_writer_size(w) >= TW_READ_FRAME_BYTES)
-            return 0;
+        rc = put_slice(r, body);
+        if (rc || r->left > 0 || tw_gather_size(body) >= TW_READ_FRAME_BYTES)
+            return rc;
     }
     return 0;
 }
 
 static int send_reply(struct tw_service_conn *conn)
 {
-    struct tw_buf *scratch = &conn->service->scratch;
-    struct tw_bytes body;
-    struct tw_writer w;
+    struct tw_gather *body = &conn->service->body;
     int rc;
 
-    scratch->n = 0;
-    rc = tw_buf_reserve(scratch, REPLY_MAX);
-    if (rc)
-        return rc;
-    w = tw_writer_of(scratch->p, REPLY_MAX);
-    rc = fill(&conn->reading, &w);
-    if (rc && rc != TW_MORE)
-        return rc;
-    body = (struct tw_bytes){.p = scratch->p, .n = tw_writer_size(&w)};
-    tw_conn_reply_bytes(conn, conn->reading.request_id, body, rc != TW_MORE, -1);
+    tw_gather_clear(body);
+    rc = fill(&conn->reading, body);
+    if (!rc || rc == TW_MORE)
+        tw_conn_reply_from(conn, conn->reading.request_id, body, rc != TW_MORE);
     return rc;
 }
 

@@ -23,6 +23,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
     service->timers = &service->own_timers;
     service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);
     service->scratch = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
+    service->body = TW_GATHER_INIT(TW_FRAME_PAYLOAD_MAX);
     TAILQ_INIT(&service->conns);
     TAILQ_INIT(&service->producers);
     TAILQ_INIT(&service->sessions);
@@ -45,6 +46,7 @@ void tw_service_free(struct tw_service *service)
     tw_timers_deinit(&service->own_timers);
     tw_arena_deinit(&service->arena);
     tw_buf_deinit(&service->scratch);
+    tw_gather_deinit(&service->body);
     free(service);
 }
 
@@ -76,5 +78,6 @@ uint64_t tw_service_next_tick_ns(const struct tw_service *service)
 
 void tw_service_tick(struct tw_service *service)
 {
+    tw_service_settle(service);
     tw_timers_run(service->timers, tw_service_now(service, CLOCK_MONOTONIC));
 }

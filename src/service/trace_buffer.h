@@ -70,8 +70,10 @@ struct tw_patch {
 struct tw_packet_out {
     struct tw_writer_key seq;
     struct tw_peer_ids peer;
-    uint32_t dropped;              /* enum tw_loss; 0: nothing was lost before this packet */
-    const struct tw_bytes *slices; /* none is empty; valid until the next call with the buffer */
+    uint32_t dropped; /* enum tw_loss; 0: nothing was lost before this packet */
+    /* None is empty. They are valid until the next call with the buffer, and the bytes they point
+     * at until it is written to, patched or freed: whoever sends them relies on that. */
+    const struct tw_bytes *slices;
     size_t n_slices;
     size_t size; /* bytes in all slices, at least one */
 };

@@ -50,6 +50,12 @@ void tw_put_str(struct tw_writer *w, uint32_t field, const char *value);
 /* The tag and the length of a LEN field whose n bytes the caller writes next. */
 void tw_put_len(struct tw_writer *w, uint32_t field, size_t n);
 
+/* Bytes of what tw_put_len() writes for a field of a tag of one byte. */
+static inline size_t tw_len_size(size_t n)
+{
+    return 1 + tw_varint_size(n);
+}
+
 /* A nested message: begin returns what end wants. Nests freely, ends in reverse order. */
 TW_MUST_USE uint8_t *tw_put_begin(struct tw_writer *w, uint32_t field);
 void tw_put_end(struct tw_writer *w, uint8_t *nested);

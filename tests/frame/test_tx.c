@@ -250,7 +250,7 @@ static void a_queue_that_is_never_empty_stays_small(void **state)
         assert_int_equal(tw_tx_frame(&tx, &frame, -1), 0);
         tw_tx_sent(&tx, size);
         assert_int_equal(tw_tx_queued(&tx), size);
-        assert_true(tx.buf.n <= 3 * size);
+        assert_true(tx.queue.own.n <= 3 * size);
     }
     tw_tx_deinit(&tx);
     tw_buf_deinit(&body);
@@ -264,14 +264,87 @@ static void large_buffer_goes_back_when_all_is_sent(void **state)
 
     (void)state;
     assert_int_equal(tw_tx_frame(&tx, &large, -1), 0);
-    assert_true(tx.buf.cap >= 100000);
+    assert_true(tx.queue.own.cap >= 100000);
     tw_tx_sent(&tx, tw_tx_queued(&tx));
-    assert_int_equal(tx.buf.cap, 0);
+    assert_int_equal(tx.queue.own.cap, 0);
     assert_int_equal(tw_tx_frame(&tx, &small, -1), 0);
     tw_tx_sent(&tx, tw_tx_queued(&tx));
-    assert_true(tx.buf.cap > 0);
+    assert_true(tx.queue.own.cap > 0);
     tw_tx_deinit(&tx);
     tw_buf_deinit(&body);
+}
+
+/* Frames whose body is lent between others with descriptors, sent in steps, settled after some. */
+static void send_lent_in_steps_of(size_t step, size_t settle_after)
+{
+    static const char body[] = "a body that lies elsewhere";
+    struct tw_gather lent = TW_GATHER_INIT(sizeof(body));
+    struct tw_tx tx = TW_TX_INIT;
+    struct tw_buf want = WIRE_INIT, got = WIRE_INIT;
+    struct tw_frame frame, head = reply_frame(7, true, "");
+    struct tw_bytes bytes;
+    int fd, fds = 0;
+
+    head.invoke_reply.has_reply = false;
+    assert_int_equal(tw_gather_put(&lent, tw_bytes_of_str("a body ")), 0);
+    assert_int_equal(tw_gather_lend(&lent, tw_bytes_of_str(body + 7)), 0);
+    for (int i = 0; i < 3; i++) {
+        frame = reply_frame(7, true, body);
+        wire_put(&want, &frame);
+        assert_int_equal(tw_tx_reply(&tx, &head, &lent), 0);
+        frame = reply_frame(8, true, "with a descriptor");
+        wire_put(&want, &frame);
+        assert_int_equal(tw_tx_frame(&tx, &frame, new_fd()), 0);
+    }
+    for (size_t sends = 0; !tw_tx_peek(&tx, &bytes, &fd); sends++) {
+        fds += fd >= 0;
+        bytes.n = tw_min(step, bytes.n);
+        assert_int_equal(tw_buf_append(&got, bytes.p, bytes.n), 0);
+        tw_tx_sent(&tx, bytes.n);
+        if (sends == settle_after)
+            assert_int_equal(tw_tx_settle(&tx), 0);
+    }
+    assert_int_equal(fds, 3);
+    assert_int_equal(got.n, want.n);
+    assert_memory_equal(got.p, want.p, want.n);
+    tw_tx_deinit(&tx);
+    tw_gather_deinit(&lent);
+    tw_buf_deinit(&want);
+    tw_buf_deinit(&got);
+}
+
+static void a_lent_body_is_sent_as_if_it_were_copied(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step < 60; step++)
+        for (size_t settle_after = 0; settle_after < 12; settle_after++)
+            send_lent_in_steps_of(step, settle_after);
+}
+
+static void a_lent_body_counts(void **state)
+{
+    REQ("TW-LIM-004");
+    REQ("TW-FRAME-002");
+    static uint8_t large[TW_FRAME_PAYLOAD_MAX];
+    struct tw_frame head = reply_frame(1, true, "");
+    struct tw_gather body = TW_GATHER_INIT(0);
+    struct tw_tx tx = TW_TX_INIT;
+    int rc;
+
+    (void)state;
+    assert_int_equal(tw_gather_lend(&body, (struct tw_bytes){large, sizeof(large)}), 0);
+    assert_int_equal(tw_tx_reply(&tx, &head, &body), TW_E_LIMIT);
+    assert_int_equal(tw_tx_queued(&tx), 0);
+    tw_gather_clear(&body);
+    assert_int_equal(tw_gather_lend(&body, (struct tw_bytes){large, sizeof(large) - 64}), 0);
+    while (!(rc = tw_tx_reply(&tx, &head, &body)))
+        assert_true(tw_tx_queued(&tx) <= TW_TX_MAX);
+    assert_int_equal(rc, TW_E_FULL);
+    assert_in_range(tw_tx_queued(&tx), TW_TX_MAX - sizeof(large), TW_TX_MAX);
+    assert_int_equal(tw_tx_settle(&tx), 0);
+    assert_in_range(tw_tx_queued(&tx), TW_TX_MAX - sizeof(large), TW_TX_MAX);
+    tw_tx_deinit(&tx);
+    tw_gather_deinit(&body);
 }
 
 int main(void)
@@ -286,6 +359,8 @@ int main(void)
         tw_unit_test(limit_counts_what_waits),
         tw_unit_test(survives_moving),
         tw_unit_test(a_queue_that_is_never_empty_stays_small),
+        tw_unit_test(a_lent_body_is_sent_as_if_it_were_copied),
+        tw_unit_test(a_lent_body_counts),
         tw_unit_test(large_buffer_goes_back_when_all_is_sent),
     };
 

@@ -132,8 +132,11 @@ static void on_peer(struct tw_io *io, uint32_t events)
 {
     struct tw_peer_socket *peer = TW_CONTAINER_OF(io, struct tw_peer_socket, io);
     const char *why;
-    int rc = turn(peer, events);
+    int rc;
 
+    peer->peers->turn = peer;
+    rc = turn(peer, events);
+    peer->peers->turn = NULL;
     if (!rc)
         return;
     why = tw_service_why(peer->conn);
@@ -142,11 +145,14 @@ static void on_peer(struct tw_io *io, uint32_t events)
     peer_free(peer, why);
 }
 
-/* Somebody else's turn left something for this one: its own comes when it can send. */
+/* Somebody else's turn left something for this one: its own comes when it can send. What its own
+ * turn leaves is sent at the end of that. */
 static void on_wake(void *user)
 {
     struct tw_peer_socket *peer = user;
 
+    if (peer->peers->turn == peer)
+        return;
     TW_IGNORE(tw_loop_mod(peer->peers->loop, &peer->io, peer->io.events | (uint32_t)EPOLLOUT));
 }
 
@@ -167,6 +173,7 @@ void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_servi
     REQ("TW-LIM-031");
     peers->loop = loop;
     peers->service = service;
+    peers->turn = NULL;
     peers->stall_ms = stall_ms ? stall_ms : PEER_STALL_MS;
     TAILQ_INIT(&peers->list);
 }

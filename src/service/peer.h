@@ -12,7 +12,8 @@ struct tw_peer_socket;
 struct tw_peers {
     struct tw_loop *loop;
     struct tw_service *service;
-    uint32_t stall_ms; /* how long a peer may take nothing of what waits for it */
+    struct tw_peer_socket *turn; /* whose turn it is, NULL between turns */
+    uint32_t stall_ms;           /* how long a peer may take nothing of what waits for it */
     TAILQ_HEAD(, tw_peer_socket) list;
 };
 

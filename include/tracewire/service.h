@@ -69,7 +69,8 @@ TW_MUST_USE int tw_service_connect(struct tw_service *service, enum tw_service_p
 /* The peer has gone, or is to go: its sessions and data sources end. NULL is fine. */
 void tw_service_disconnect(struct tw_service_conn *conn);
 
-/* Where the next received bytes go, once tw_service_run() has returned 0. */
+/* Where the next received bytes go, once tw_service_run() has returned 0. *ret_n is 0 when there is
+ * no memory for them: disconnect. */
 void tw_service_space(struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret_n);
 /* n bytes were put there; n_fds descriptors came with them and are the service's now. */
 void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds, size_t n_fds);

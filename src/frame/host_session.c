@@ -11,6 +11,12 @@ int tw_host_init(struct tw_host *host, const struct tw_port *port)
     return tw_rx_init(&host->rx);
 }
 
+void tw_host_init_pooled(struct tw_host *host, const struct tw_port *port, struct tw_rxpool *pool)
+{
+    *host = (struct tw_host){.port = port, .tx = TW_TX_INIT};
+    tw_rx_init_pooled(&host->rx, pool);
+}
+
 void tw_host_deinit(struct tw_host *host)
 {
     if (!host)

@@ -31,6 +31,8 @@ struct tw_host_call {
 };
 
 TW_MUST_USE int tw_host_init(struct tw_host *host, const struct tw_port *port);
+/* The same for one of many connections: it receives into buffers of a pool, which outlives it. */
+void tw_host_init_pooled(struct tw_host *host, const struct tw_port *port, struct tw_rxpool *pool);
 void tw_host_deinit(struct tw_host *host);
 
 /*

@@ -55,6 +55,8 @@ int tw_pump_in(int sock, struct tw_rx *rx)
 
     tw_rx_space(rx, &p, &iov.iov_len);
     iov.iov_base = p;
+    if (!p)
+        return -ENOMEM;
     REQ("TW-FD-005");
     n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (n < 0)

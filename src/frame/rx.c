@@ -12,6 +12,11 @@ int tw_rx_init(struct tw_rx *rx)
     return tw_rxbuf_init(&rx->buf, false);
 }
 
+void tw_rx_init_pooled(struct tw_rx *rx, struct tw_rxpool *pool)
+{
+    *rx = (struct tw_rx){.frame_fd = -1, .pool = pool};
+}
+
 int tw_rx_harden(struct tw_rx *rx)
 {
     struct tw_rxbuf buf;
@@ -21,16 +26,19 @@ int tw_rx_harden(struct tw_rx *rx)
         return rc;
     tw_rxbuf_deinit(&rx->buf);
     rx->buf = buf;
+    rx->pool = NULL;
     return 0;
 }
 
 void tw_rx_deinit(struct tw_rx *rx)
 {
-    if (!rx || !rx->buf.map)
+    if (!rx || (!rx->buf.map && !rx->pool))
         return;
     for (size_t i = 0; i < rx->n_fds; i++)
         tw_fd_close(&rx->fds[i].fd);
     tw_fd_close(&rx->frame_fd);
+    if (rx->pool)
+        tw_rxpool_give(rx->pool, &rx->buf);
     tw_rxbuf_deinit(&rx->buf);
     *rx = (struct tw_rx){.frame_fd = -1};
 }
@@ -50,7 +58,10 @@ static void finish_current(struct tw_rx *rx)
 void tw_rx_space(struct tw_rx *rx, uint8_t **ret_p, size_t *ret_n)
 {
     finish_current(rx);
-    tw_rxbuf_space(&rx->buf, rx->want, ret_p, ret_n);
+    *ret_p = NULL;
+    *ret_n = 0;
+    if (rx->buf.map || !tw_rxpool_take(rx->pool, &rx->buf))
+        tw_rxbuf_space(&rx->buf, rx->want, ret_p, ret_n);
 }
 
 void tw_rx_filled(struct tw_rx *rx, size_t n, const int *fds, size_t n_fds)
@@ -110,6 +121,8 @@ int tw_rx_next(struct tw_rx *rx, struct tw_bytes *ret_payload)
 
     finish_current(rx);
     pending = tw_rxbuf_pending(&rx->buf);
+    if (pending.n == 0 && rx->pool)
+        tw_rxpool_give(rx->pool, &rx->buf);
     rc = tw_frame_split(pending, &payload);
     if (rc) {
         rx->want = rc == TW_MORE ? missing(pending) : 0;

@@ -24,22 +24,26 @@ struct tw_rx_fd {
 };
 
 struct tw_rx {
-    struct tw_rxbuf buf;
-    uint64_t offset; /* stream offset of the first pending byte */
-    size_t current;  /* bytes of the frame handed out last, not consumed yet */
-    size_t want;     /* bytes still missing of the frame at the start; 0 if unknown */
-    int frame_fd;    /* of the frame handed out last */
+    struct tw_rxbuf buf;    /* of a pool: not initialised while nothing is pending */
+    struct tw_rxpool *pool; /* where buf comes from, NULL when it is its own */
+    uint64_t offset;        /* stream offset of the first pending byte */
+    size_t current;         /* bytes of the frame handed out last, not consumed yet */
+    size_t want;            /* bytes still missing of the frame at the start; 0 if unknown */
+    int frame_fd;           /* of the frame handed out last */
     struct tw_rx_fd fds[TW_RX_FDS_MAX];
     size_t n_fds;
 };
 
 TW_MUST_USE int tw_rx_init(struct tw_rx *rx);
+/* The same with buffers of a pool, which outlives it. */
+void tw_rx_init_pooled(struct tw_rx *rx, struct tw_rxpool *pool);
 /* From now on a read past the end of a frame is a fault (rxbuf.h), for a copy of each. Before
  * anything was received. */
 TW_MUST_USE int tw_rx_harden(struct tw_rx *rx);
 void tw_rx_deinit(struct tw_rx *rx);
 
-/* Where to receive the next bytes, at least one, once tw_rx_next() has returned TW_MORE. */
+/* Where to receive the next bytes, at least one, once tw_rx_next() has returned TW_MORE; with a
+ * pool none when memory is short. */
 void tw_rx_space(struct tw_rx *rx, uint8_t **ret_p, size_t *ret_n);
 /* n bytes have been written there and n_fds descriptors came with them; takes the descriptors. */
 void tw_rx_filled(struct tw_rx *rx, size_t n, const int *fds, size_t n_fds);

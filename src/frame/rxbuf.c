@@ -103,3 +103,31 @@ void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n)
     (void)madvise(buf->data + buf->page, TW_FRAME_MAX - buf->page, MADV_DONTNEED);
     buf->high = 0;
 }
+
+int tw_rxpool_take(struct tw_rxpool *pool, struct tw_rxbuf *ret_buf)
+{
+    if (!pool->spare.map)
+        return tw_rxbuf_init(ret_buf, false);
+    *ret_buf = pool->spare;
+    pool->spare = (struct tw_rxbuf){0};
+    return 0;
+}
+
+void tw_rxpool_give(struct tw_rxpool *pool, struct tw_rxbuf *buf)
+{
+    REQ("TW-LIM-140");
+    if (!buf->map)
+        return;
+    if (pool->spare.map) {
+        tw_rxbuf_deinit(buf);
+        return;
+    }
+    tw_rxbuf_consume(buf, buf->end - buf->start);
+    pool->spare = *buf;
+    *buf = (struct tw_rxbuf){0};
+}
+
+void tw_rxpool_deinit(struct tw_rxpool *pool)
+{
+    tw_rxbuf_deinit(&pool->spare);
+}

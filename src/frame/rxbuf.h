@@ -38,3 +38,19 @@ struct tw_bytes tw_rxbuf_pending(const struct tw_rxbuf *buf);
 struct tw_bytes tw_rxbuf_first(struct tw_rxbuf *buf, size_t n);
 /* n is at most what is pending. Bytes handed out before are no longer valid. */
 void tw_rxbuf_consume(struct tw_rxbuf *buf, size_t n);
+
+/*
+ * What many connections of one owner receive into: only one that has a part of a frame pending
+ * needs a buffer of its own, and the others, nearly always all of them, take the same one in turn
+ * (TW-LIM-140). So an idle connection has none, and a service of thousands touches the same few
+ * pages all the time. All zero is a good pool.
+ */
+struct tw_rxpool {
+    struct tw_rxbuf spare; /* not initialised when somebody has it */
+};
+
+/* An empty buffer. -errno when there is no memory for it. */
+TW_MUST_USE int tw_rxpool_take(struct tw_rxpool *pool, struct tw_rxbuf *ret_buf);
+/* Takes it back, whatever is in it. One that is not initialised is fine. */
+void tw_rxpool_give(struct tw_rxpool *pool, struct tw_rxbuf *buf);
+void tw_rxpool_deinit(struct tw_rxpool *pool);

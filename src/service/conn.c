@@ -40,10 +40,10 @@ int tw_service_connect(struct tw_service *service, enum tw_service_port port, st
     conn->wake = wake;
     conn->user = user;
     tw_reading_init(&conn->reading);
+    tw_host_init_pooled(&conn->host,
+                        port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port,
+                        &service->rxpool);
     rc = charge_new(conn);
-    if (!rc)
-        rc = tw_host_init(&conn->host,
-                          port == TW_SERVICE_PRODUCER ? &tw_producer_port : &tw_consumer_port);
     if (!rc)
         rc = tw_deadline_begin(conn);
     if (rc) {

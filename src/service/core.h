@@ -223,6 +223,7 @@ struct tw_service {
     TAILQ_HEAD(, tw_producer) producers;
     TAILQ_HEAD(, tw_session) sessions;
     struct tw_trace_buffer *buffers[TW_BUFFER_IDS]; /* by id; [0] unused */
+    struct tw_rxpool rxpool;                        /* what connections receive into */
     struct tw_arena arena;                          /* the request being handled */
     struct tw_buf scratch;                          /* the reply being built */
     struct tw_gather body;                          /* the same, of ReadBuffers */

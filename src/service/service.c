@@ -44,6 +44,7 @@ void tw_service_free(struct tw_service *service)
         tw_session_free(session);
     tw_trigger_history_deinit(&service->trigger_history);
     tw_timers_deinit(&service->own_timers);
+    tw_rxpool_deinit(&service->rxpool);
     tw_arena_deinit(&service->arena);
     tw_buf_deinit(&service->scratch);
     tw_gather_deinit(&service->body);

@@ -252,6 +252,61 @@ static void ordinary_frames_are_never_moved(void **state)
     tw_rx_deinit(&rx);
 }
 
+static void receive(struct tw_rx *rx, const char *bytes, size_t n)
+{
+    uint8_t *p;
+    size_t room;
+
+    tw_rx_space(rx, &p, &room);
+    assert_true(room >= n);
+    memcpy(p, bytes, n);
+    tw_rx_filled(rx, n, NULL, 0);
+}
+
+static void expect_frame(struct tw_rx *rx, const char *payload)
+{
+    struct tw_bytes got;
+
+    assert_int_equal(tw_rx_next(rx, &got), 0);
+    assert_int_equal(got.n, strlen(payload));
+    assert_memory_equal(got.p, payload, got.n);
+    assert_int_equal(tw_rx_next(rx, &got), TW_MORE);
+}
+
+static void connections_without_a_part_of_a_frame_share_a_buffer(void **state)
+{
+    struct tw_rxpool pool = {0};
+    struct tw_bytes payload;
+    struct tw_rx rx[3];
+    uint8_t *shared;
+
+    (void)state;
+    REQ("TW-LIM-140");
+    for (size_t i = 0; i < TW_ARRAY_LEN(rx); i++)
+        tw_rx_init_pooled(&rx[i], &pool);
+    receive(&rx[0], "\3\0\0\0one", 7);
+    shared = rx[0].buf.map;
+    expect_frame(&rx[0], "one");
+    assert_null(rx[0].buf.map);
+
+    receive(&rx[1], "\3\0\0\0tw", 6); /* a part: it stays where it is */
+    assert_ptr_equal(rx[1].buf.map, shared);
+    assert_int_equal(tw_rx_next(&rx[1], &payload), TW_MORE);
+    receive(&rx[2], "\5\0\0\0three", 9);
+    assert_ptr_not_equal(rx[2].buf.map, shared);
+    expect_frame(&rx[2], "three");
+    receive(&rx[1], "o", 1);
+    expect_frame(&rx[1], "two");
+    for (size_t i = 0; i < TW_ARRAY_LEN(rx); i++)
+        assert_null(rx[i].buf.map); /* the second one went back to the system */
+
+    receive(&rx[0], "\3\0\0\0gone", 8);
+    for (size_t i = 0; i < TW_ARRAY_LEN(rx); i++)
+        tw_rx_deinit(&rx[i]);
+    assert_int_equal(tw_rxbuf_pending(&pool.spare).n, 0);
+    tw_rxpool_deinit(&pool);
+}
+
 static void deinit_takes_anything(void **state)
 {
     struct tw_rxbuf buf = {0};
@@ -277,6 +332,7 @@ int main(void)
         tw_unit_test(pending_bytes_survive_a_move),
         tw_unit_test(nothing_moves_without_need),
         tw_unit_test(ordinary_frames_are_never_moved),
+        tw_unit_test(connections_without_a_part_of_a_frame_share_a_buffer),
         tw_unit_test(deinit_takes_anything),
     };
 

@@ -41,3 +41,9 @@ static inline bool tw_bench_at_least(const char *what, double got, double bound)
     printf("%-4s %s: %.2f, at least %.2f\n", got >= bound ? "ok" : "FAIL", what, got, bound);
     return got >= bound;
 }
+
+static inline bool tw_bench_at_most(const char *what, double got, double bound)
+{
+    printf("%-4s %s: %.2f, at most %.2f\n", got <= bound ? "ok" : "FAIL", what, got, bound);
+    return got <= bound;
+}

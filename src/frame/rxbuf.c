@@ -74,6 +74,8 @@ void tw_rxbuf_filled(struct tw_rxbuf *buf, size_t n)
 
 struct tw_bytes tw_rxbuf_pending(const struct tw_rxbuf *buf)
 {
+    if (!buf->map) /* of a pool, and nothing came */
+        return (struct tw_bytes){0};
     return (struct tw_bytes){.p = buf->data + buf->start, .n = buf->end - buf->start};
 }
 

@@ -66,6 +66,7 @@ static void begin(struct scene *s)
     snprintf(s->consumer, sizeof(s->consumer), "%s/c", s->folder);
     options.producer_socket = s->producer;
     options.consumer_socket = s->consumer;
+    options.service.patience_ms = 60 * DEADLINE_MS; /* the flood never says who it is */
     assert_int_equal(tw_loop_new(&s->loop), 0);
     assert_int_equal(tw_daemon_new(s->loop, &options, &s->daemon, &socket), 0);
     s->service = fork();

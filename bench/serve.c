@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,30 +65,28 @@ static int listen_for_ready(const char *name)
 
 void serve_start(struct serve *s, const char *argv0)
 {
-    char command[4096], notify[48], said[16] = "";
+    char command[4096], said[16] = "";
     const char *slash = strrchr(argv0, '/');
-    int fd;
 
     snprintf(s->folder, sizeof(s->folder), "/tmp/tracewire-bench-XXXXXX");
     serve_must(mkdtemp(s->folder), "no folder for the sockets");
     snprintf(s->producer, sizeof(s->producer), "%s/p", s->folder);
     snprintf(s->consumer, sizeof(s->consumer), "%s/c", s->folder);
-    snprintf(notify, sizeof(notify), "%s/n", s->folder);
+    snprintf(s->notify, sizeof(s->notify), "%s/n", s->folder);
     snprintf(command, sizeof(command), "%.*stracewire", slash ? (int)(slash + 1 - argv0) : 0,
              argv0);
-    fd = listen_for_ready(notify);
+    s->notify_fd = listen_for_ready(s->notify);
     s->pid = fork();
     serve_must(s->pid >= 0, "cannot fork");
     if (s->pid == 0) {
-        setenv("NOTIFY_SOCKET", notify, 1);
+        setenv("NOTIFY_SOCKET", s->notify, 1);
         execl(command, command, "serve", "--producer-socket", s->producer, "--consumer-socket",
               s->consumer, (char *)NULL);
         _exit(127);
     }
-    await_input(fd, "the service does not start");
-    serve_must(recv(fd, said, sizeof(said) - 1, 0) > 0 && !strcmp(said, "READY=1"), said);
-    tw_fd_close(&fd);
-    unlink(notify); /* what it says at its end nobody hears */
+    await_input(s->notify_fd, "the service does not start");
+    serve_must(recv(s->notify_fd, said, sizeof(said) - 1, 0) > 0 && !strcmp(said, "READY=1"),
+               "the service is not ready");
 }
 
 void serve_stop(struct serve *s)
@@ -96,7 +95,30 @@ void serve_stop(struct serve *s)
 
     serve_must(!kill(s->pid, SIGTERM) && waitpid(s->pid, &status, 0) == s->pid, "cannot end it");
     serve_must(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the service did not end well");
+    tw_fd_close(&s->notify_fd);
+    unlink(s->notify);
     serve_must(!rmdir(s->folder), "the service left something behind");
+}
+
+/* The third word of its stat, behind its name in brackets: S is asleep. */
+static bool sleeps(const struct serve *s)
+{
+    char path[64], line[256] = "";
+    const char *name_end;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", s->pid);
+    f = fopen(path, "re");
+    serve_must(f && fgets(line, sizeof(line), f), path);
+    fclose(f);
+    name_end = strrchr(line, ')');
+    return name_end && name_end[1] == ' ' && name_end[2] == 'S';
+}
+
+void serve_settle(const struct serve *s)
+{
+    while (!sleeps(s))
+        sched_yield();
 }
 
 long serve_figure(const struct serve *s, const char *file, const char *key)
@@ -205,6 +227,17 @@ void producer_open(struct peer *peer, const struct serve *s)
     hello.shared_memory_size_hint_bytes = hello.shared_memory_page_size_hint_bytes = 4096;
     peer_open(peer, s, &tw_producer_port);
     peer_ask(peer, TW_PRODUCER_INITIALIZE_CONNECTION, &hello.base);
+}
+
+void producer_register(struct peer *peer)
+{
+    static char name[] = SERVE_DATA_SOURCE;
+    Tw__RegisterDataSourceRequest request = TW__REGISTER_DATA_SOURCE_REQUEST__INIT;
+    Tw__DataSourceDescriptor descriptor = TW__DATA_SOURCE_DESCRIPTOR__INIT;
+
+    descriptor.name = name;
+    request.data_source_descriptor = &descriptor;
+    peer_ask(peer, TW_PRODUCER_REGISTER_DATA_SOURCE, &request.base);
 }
 
 void producer_listen(struct peer *peer)

@@ -14,9 +14,12 @@
 
 #include "frame/client_session.h"
 
+#define SERVE_DATA_SOURCE "bench.source"
+
 struct serve {
     pid_t pid;
-    char folder[32], producer[48], consumer[48];
+    int notify_fd; /* where it says how it is */
+    char folder[32], producer[48], consumer[48], notify[48];
 };
 
 /* Ends the program, saying what, unless fine. */
@@ -29,6 +32,8 @@ void serve_start(struct serve *serve, const char *argv0);
 /* Ends it; it must end well. */
 void serve_stop(struct serve *serve);
 
+/* Waits until it waits, having done all there was to do. */
+void serve_settle(const struct serve *serve);
 /* A number of a file below /proc/PID, as "smaps_rollup" "Anonymous"; kB where it says so. */
 long serve_figure(const struct serve *serve, const char *file, const char *key);
 /* Descriptors that it has open. */
@@ -54,6 +59,8 @@ void peer_ask(struct peer *peer, uint32_t method, const ProtobufCMessage *reques
 
 /* A producer that has introduced itself and does nothing more. */
 void producer_open(struct peer *peer, const struct serve *serve);
+/* Registers the data source SERVE_DATA_SOURCE. */
+void producer_register(struct peer *peer);
 /* It waits for commands, as all do; Sync shows that the service knows. */
 void producer_listen(struct peer *peer);
 void producer_sync(struct peer *peer);

@@ -43,7 +43,7 @@ static void refuse_one(struct tw_daemon *daemon, int listen_fd)
     fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
     tw_fd_close(&fd);
     daemon->spare_fd = make_spare(daemon);
-    tw_log(TW_LOG_WARN, "out of file descriptors: a connection was refused");
+    tw_log_peer(TW_LOG_WARN, "out of file descriptors: a connection was refused");
 }
 
 static void on_listen(struct tw_io *io, uint32_t events)
@@ -59,7 +59,7 @@ static void on_listen(struct tw_io *io, uint32_t events)
     }
     rc = tw_peer_new(&l->daemon->peers, l->port, fd);
     if (rc < 0)
-        tw_log(TW_LOG_WARN, "a connection was refused: %s", tw_err_str(rc));
+        tw_log_peer(TW_LOG_WARN, "a connection was refused: %s", tw_err_str(rc));
 }
 
 static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_service_port port,
@@ -80,7 +80,7 @@ static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_servi
 static void on_refused(struct tw_peer peer, const char *what, void *user)
 {
     (void)user;
-    tw_log(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
+    tw_log_peer(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
 }
 
 static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,

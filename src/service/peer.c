@@ -29,8 +29,9 @@ struct tw_peer_socket {
 
 static void peer_free(struct tw_peer_socket *peer, const char *why)
 {
+    tw_log(TW_LOG_DEBUG, "process %d has gone", peer->pid);
     if (why)
-        tw_log(TW_LOG_WARN, "dropped process %d: %s", peer->pid, why);
+        tw_log_peer(TW_LOG_WARN, "dropped process %d: %s", peer->pid, why);
     tw_timer_clear(tw_loop_timers(peer->peers->loop), &peer->stall);
     tw_loop_del(peer->peers->loop, &peer->io);
     tw_service_disconnect(peer->conn);
@@ -208,6 +209,8 @@ int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd)
         return rc;
     }
     TAILQ_INSERT_TAIL(&peers->list, peer, next);
+    tw_log(TW_LOG_DEBUG, "process %d of user %d connected as %s", who.pid, who.uid,
+           port == TW_SERVICE_PRODUCER ? "a producer" : "a consumer");
     rc = tw_loop_add(peers->loop, &peer->io);
     if (rc)
         peer_free(peer, NULL);

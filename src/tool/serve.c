@@ -2,6 +2,7 @@
 /* tracewire serve: the tracing service in the foreground. */
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -39,6 +40,25 @@ static void on_signal(int signo, void *user)
 }
 
 /* What the C library would read from files later, when the sandbox forbids it. */
+/* There is nothing to load again, so that SIGHUP is nothing, unless it is the end of the terminal
+ * this was started from. What a peer does to a pipe or a file that it handed over is an error of
+ * that write and no more. */
+static int take_signals(struct tw_loop *loop)
+{
+    sigset_t signals;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    if (isatty(STDERR_FILENO))
+        sigaddset(&signals, SIGHUP);
+    else
+        signal(SIGHUP, SIG_IGN);
+    return tw_loop_signals(loop, &signals, on_signal, loop);
+}
+
 static void read_ahead(void)
 {
     tzset();
@@ -79,13 +99,8 @@ static int run(struct tw_loop *loop, const struct tw_serve_options *o)
 {
     struct tw_daemon *daemon;
     const char *socket;
-    sigset_t signals;
-    int rc;
+    int rc = take_signals(loop);
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    rc = tw_loop_signals(loop, &signals, on_signal, loop);
     if (rc)
         return rc;
     rc = tw_daemon_new(loop, &o->daemon, &daemon, &socket);
@@ -104,6 +119,8 @@ int tw_cmd_serve(int argc, char **argv)
 
     if (status != TW_SERVE_GO_ON)
         return status;
+    tw_log_set_level(options.log_level);
+    tw_log_for_journal();
     share_descriptors(options.daemon.service.limits);
     rc = tw_loop_new(&loop);
     if (rc) {

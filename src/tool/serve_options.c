@@ -38,6 +38,7 @@ static const char help[] =
     "                              system calls that are not needed, as far as the\n"
     "                              kernel knows how; require: all of it, or end;\n"
     "                              off: none of it\n"
+    "      --log-level LEVEL       error, warn, info (default) or debug\n"
     "  -h, --help                  this text\n"
     "      --version               the version\n"
     "\n"
@@ -149,6 +150,11 @@ static int set_sandbox(struct tw_serve_options *o, const char *text)
     return tw_sandbox_parse(text, &o->sandbox);
 }
 
+static int set_log_level(struct tw_serve_options *o, const char *text)
+{
+    return tw_log_parse_level(text, &o->log_level);
+}
+
 static const struct flag {
     const char *name;
     int (*set)(struct tw_serve_options *o, const char *text);
@@ -162,6 +168,7 @@ static const struct flag {
     {"consumer-group", set_consumer_group, "no such group"},
     {"limit", set_limit, "a name and a number over 0"},
     {"sandbox", set_sandbox, "auto, require or off"},
+    {"log-level", set_log_level, "error, warn, info or debug"},
 };
 
 enum { FLAG = 256, FLAGS = TW_ARRAY_LEN(flags) }; /* getopt's value of the first of them */
@@ -202,6 +209,7 @@ int tw_serve_parse(int argc, char **argv, struct tw_serve_options *ret_options)
         .daemon = {.producer_socket = tw_sock_default("producer"),
                    .consumer_socket = tw_sock_default("consumer"),
                    .access = {{PRODUCER_MODE, (gid_t)-1}, {CONSUMER_MODE, (gid_t)-1}}},
+        .log_level = TW_LOG_INFO,
     };
     make_longs(longs);
     tw_options_begin();

@@ -2,12 +2,14 @@
 /* The command line of `tracewire serve`. */
 #pragma once
 
+#include "base/log.h"
 #include "service/daemon.h"
 #include "tool/serve_sandbox.h"
 
 struct tw_serve_options {
     struct tw_daemon_options daemon;
     enum tw_sandbox_wish sandbox;
+    enum tw_log_level log_level;
 };
 
 enum { TW_SERVE_GO_ON = -1 };

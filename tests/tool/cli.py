@@ -518,6 +518,13 @@ class Serve(Case):
         self.assertIn("ready", self.ready)
         return process
 
+    def connect(self, name):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(LIMIT)
+        client.connect(str(self.folder / name))
+        return client
+
     def sockets(self):
         return sorted(p.name for p in self.folder.iterdir())
 
@@ -531,6 +538,42 @@ class Serve(Case):
 
     def test_sigint_ends_it_with_status_0(self):
         self.end(self.serve(), signal.SIGINT)
+
+    def test_sighup_is_nothing_to_a_daemon(self):
+        process = self.serve()
+        process.send_signal(signal.SIGHUP)
+        self.connect("producer")
+        self.assertIsNone(process.poll())
+        self.end(process, signal.SIGTERM)
+
+    def test_a_log_that_nobody_reads_any_more_is_no_end(self):
+        process = self.serve("--limit", "connections=1")
+        process.stderr.close()
+        for name in ("producer", "consumer", "producer"):
+            self.connect(name)  # refused, which is told
+        self.assertEqual(self.connect("consumer").recv(1), b"")
+        self.assertIsNone(process.poll())
+        self.end(process, signal.SIGTERM)
+
+    def test_its_log_has_levels(self):
+        process = self.serve("--log-level", "debug", "--limit", "connections=1")
+        self.connect("producer")
+        self.assertIn("connected as a producer", process.stderr.readline())
+        self.connect("consumer")
+        self.assertIn("TW-LIM-062", process.stderr.readline())
+        self.end(process, signal.SIGTERM)
+        self.refused(run("serve", "--log-level", "loud"), "'loud'")
+
+    def test_a_peer_cannot_fill_its_log(self):
+        process = self.serve("--limit", "connections=1")
+        kept = self.connect("producer")
+        for _ in range(300):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(self.folder / "producer"))
+                self.assertEqual(client.recv(1), b"")
+        kept.close()
+        self.end(process, signal.SIGTERM)
+        self.assertLess(len(process.stderr.readlines()), 150)
 
     def test_a_stale_socket_is_replaced(self):
         crashed = self.serve()
@@ -568,12 +611,8 @@ class Serve(Case):
 
     def test_a_user_over_a_limit_is_refused_and_told_of(self):
         process = self.serve("--limit", "connections=1", "--limit", "output=1mb")
-        clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
-        for client in clients:
-            self.addCleanup(client.close)
-            client.settimeout(LIMIT)
-            client.connect(str(self.folder / "consumer"))
-        self.assertEqual(clients[1].recv(1), b"")
+        self.connect("consumer")
+        self.assertEqual(self.connect("consumer").recv(1), b"")
         line = process.stderr.readline()
         self.assertIn(f"user {os.getuid()}", line)
         self.assertIn("TW-LIM-062", line)

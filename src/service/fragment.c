@@ -2,27 +2,6 @@
 #include "service/fragment.h"
 
 #include "base/req.h"
-#include "smb/abi.h"
-#include "wire/reader.h"
-
-int tw_fragment_read(struct tw_bytes payload, size_t off, struct tw_fragment *ret_fragment)
-{
-    struct tw_reader r = tw_reader_of(payload);
-    uint64_t size;
-
-    if (off >= payload.n)
-        return TW_MORE;
-    r.p += off;
-    if (tw_read_varint(&r, &size))
-        return TW_E_PROTOCOL;
-    if (size == TW_PACKET_SIZE_DROP)
-        return TW_E_REFUSED;
-    if (size > tw_reader_left(&r))
-        return TW_E_PROTOCOL;
-    ret_fragment->bytes = (struct tw_bytes){.p = r.p, .n = (size_t)size};
-    ret_fragment->end = (size_t)(r.p - payload.p) + (size_t)size;
-    return 0;
-}
 
 uint32_t tw_fragment_loss(int failure)
 {

@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include "tracewire/common.h"
+#include "smb/abi.h"
+#include "wire/field.h"
 
 /* Why packets of a sequence were lost: the bits of TracePacket.previous_packet_dropped. */
 enum tw_loss {
@@ -25,9 +26,29 @@ struct tw_fragment {
 };
 
 /* The fragment at offset off of payload. TW_MORE at the end; TW_E_REFUSED when the writer gave this
- * packet up; TW_E_PROTOCOL when the size is no varint or leads out of the payload. */
-TW_MUST_USE int tw_fragment_read(struct tw_bytes payload, size_t off,
-                                 struct tw_fragment *ret_fragment);
+ * packet up; TW_E_PROTOCOL when the size is no varint or leads out of the payload. Inline, as there
+ * is one for each small packet. */
+TW_MUST_USE static inline int tw_fragment_read(struct tw_bytes payload, size_t off,
+                                               struct tw_fragment *ret_fragment)
+{
+    const uint8_t *end = payload.p + payload.n, *p;
+    struct tw_varint size;
+
+    if (off >= payload.n)
+        return TW_MORE;
+    p = payload.p + off;
+    size = tw_varint_at(p, end, TW_WIRE_VARINT_MAX);
+    if (size.n == 0)
+        return TW_E_PROTOCOL;
+    if (size.value == TW_PACKET_SIZE_DROP)
+        return TW_E_REFUSED;
+    p += size.n;
+    if (size.value > (size_t)(end - p))
+        return TW_E_PROTOCOL;
+    ret_fragment->bytes = (struct tw_bytes){.p = p, .n = (size_t)size.value};
+    ret_fragment->end = (size_t)(p - payload.p) + (size_t)size.value;
+    return 0;
+}
 
 /* The prefix of payload that consists of whole fragments, at most max_fragments of them. */
 struct tw_fragment_prefix {

@@ -8,7 +8,7 @@ static uint64_t rotl(uint64_t x, unsigned int n)
     return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];

@@ -19,14 +19,14 @@
 #include "smb/abi.h"
 
 enum {
-    TW_TB_ALIGN = 16,             /* bytes: every record begins at a multiple of it */
-    TW_TB_PAGE = 4096,            /* bytes */
-    TW_TB_SEQS_MIN = 1024,        /* sequences: many threads share a small buffer */
-    TW_TB_SEQS_MAX = 65536,       /* sequences: more are not found in practice */
-    TW_TB_BYTES_PER_SEQ = 2048,   /* keeps the sequences' memory below an eighth of the ring's */
-    TW_TB_BYTES_PER_BUCKET = 256, /* keeps hash chains short for all but the tiniest chunks */
-    TW_TB_BYTES_PER_SLICE = 64,   /* the smallest record that has a slice to give */
-    TW_TB_REC_INCOMPLETE = 0x80,  /* in flags, where the ABI has no bit */
+    TW_TB_ALIGN = 16,              /* bytes: every record begins at a multiple of it */
+    TW_TB_PAGE = 4096,             /* bytes */
+    TW_TB_SEQS_MIN = 1024,         /* sequences: many threads share a small buffer */
+    TW_TB_SEQS_MAX = 65536,        /* sequences: more are not found in practice */
+    TW_TB_BYTES_PER_SEQ = 2048,    /* keeps the sequences' memory below an eighth of the ring's */
+    TW_TB_BYTES_PER_BUCKET = 1024, /* keeps hash chains short for all but the tiniest chunks */
+    TW_TB_BYTES_PER_SLICE = 64,    /* the smallest record that has a slice to give */
+    TW_TB_REC_INCOMPLETE = 0x80,   /* in flags, where the ABI has no bit */
 };
 
 /* The place of a record: 1 + offset / TW_TB_ALIGN; 0 is none. */
@@ -129,6 +129,8 @@ uint32_t tw_tb_seq_new(struct tw_trace_buffer *tb, const struct tw_chunk_in *in)
 void tw_tb_seq_to_list(struct tw_trace_buffer *tb, uint32_t seq, bool busy);
 
 /* trace_buffer_order.c: the records of one sequence in the order of their ids. */
+/* Whether all records of the sequence come before this id: the usual case of a new chunk. */
+bool tw_tb_is_newest(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id);
 void tw_tb_order_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 void tw_tb_order_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 

@@ -7,6 +7,13 @@ static bool is_before(const struct tw_tb_seq *seq, uint32_t a, uint32_t b)
     return a - seq->pos_id < b - seq->pos_id;
 }
 
+bool tw_tb_is_newest(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id)
+{
+    const struct tw_tb_seq *s = &tb->seqs[seq];
+
+    return !s->tail || is_before(s, tw_tb_at(tb, s->tail)->chunk_id, chunk_id);
+}
+
 /* Random to whoever chose the ids, and the same at every call. */
 static uint64_t priority(const struct tw_trace_buffer *tb, const struct tw_tb_rec *rec)
 {

@@ -67,6 +67,8 @@ void tw_tb_reserve(struct tw_trace_buffer *tb, size_t need)
         tb->wr = tb->free_end = 0;
     }
     advance(tb, tb->wr + need);
+    if (tb->free_end < tb->lap_end) /* it is the next to go */
+        __builtin_prefetch(tb->ring + tb->free_end);
 }
 
 /* Whether all records from one that begins at from are read, up to the one that reaches to. */

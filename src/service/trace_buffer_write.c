@@ -173,7 +173,7 @@ int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *
 {
     uint32_t seq = tw_tb_seq_find(tb, in->seq);
     struct heritage heritage = {0};
-    struct tw_tb_rec *rec;
+    struct tw_tb_rec *rec = NULL;
 
     if (in->payload.n > TW_CHUNK_PAYLOAD_MAX || tw_tb_outer(in->payload.n) > tb->size) {
         tb->stats.abi_violations++;
@@ -181,7 +181,8 @@ int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *
     }
     if (seq && !same_peer(&tb->seqs[seq], in))
         seq = 0;
-    rec = seq ? tw_tb_find(tb, seq, in->chunk_id) : NULL;
+    if (seq && !tw_tb_is_newest(tb, seq, in->chunk_id))
+        rec = tw_tb_find(tb, seq, in->chunk_id);
     if (rec)
         return recommit(tb, rec, in);
     if (seq && !is_in_time(&tb->seqs[seq], in->chunk_id, &heritage))

@@ -72,7 +72,7 @@ static void take(size_t slice)
     };
 
     for (size_t i = slice * SLICE; i < (slice + 1) * SLICE; i++) {
-        in.seq = (struct tw_writer_key){.producer_id = 1, .writer_id = (uint16_t)(i % WRITERS + 1)};
+        in.seq = (struct tw_writer_key){.producer = 1, .writer_id = (uint16_t)(i % WRITERS + 1)};
         in.chunk_id = work.chunk_ids[i % WRITERS]++;
         in.payload = (struct tw_bytes){.p = work.smb[i % SMB_CHUNKS], .n = CHUNK};
         must(!tw_trace_buffer_write(work.tb, &in));
@@ -94,8 +94,8 @@ static void patch(uint32_t first)
     const struct tw_patch p = {.offset = 10, .data = "abcd"};
 
     for (uint32_t i = 0; i < PATCHED; i++)
-        must(!tw_trace_buffer_patch(work.tb, (struct tw_writer_key){.producer_id = 1}, first + i,
-                                    &p, 1, true));
+        must(!tw_trace_buffer_patch(work.tb, (struct tw_writer_key){.producer = 1}, first + i, &p,
+                                    1, true));
 }
 
 static void patch_oldest(size_t slice)
@@ -150,7 +150,7 @@ static bool patches(void)
 {
     void (*const run[])(size_t) = {patch_newest, patch_oldest};
     struct tw_chunk_in in = {
-        .seq = {.producer_id = 1},
+        .seq = {.producer = 1},
         .n_fragments = PACKETS,
         .complete = true,
         .payload = {.p = work.smb[0], .n = CHUNK},

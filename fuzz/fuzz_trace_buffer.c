@@ -62,8 +62,8 @@ static void hostile_write(struct script *s, uint8_t arg)
 {
     uint8_t id = next(s), n = next(s);
     struct tw_chunk_in in = {
-        .seq = {.producer_id = 2, .writer_id = HOSTILE},
-        .peer = {.uid = arg >> 7, .pid = 1},
+        .seq = {.producer = 2, .writer_id = HOSTILE, .life = arg >> 7},
+        .peer = {.uid = 1, .pid = 1},
         .chunk_id = (uint32_t)((int8_t)id) * (arg & 64 ? UINT32_C(0x01000001) : 1),
         .n_fragments = arg & 15,
         .flags = n & 7,
@@ -80,7 +80,7 @@ static void hostile_patch(struct script *s, uint8_t arg)
 {
     uint32_t id = (uint32_t)(int8_t)next(s);
     struct tw_patch patch = {.offset = next(s)};
-    struct tw_writer_key key = {.producer_id = 2, .writer_id = HOSTILE};
+    struct tw_writer_key key = {.producer = 2, .writer_id = HOSTILE};
 
     if (arg & 2)
         patch.offset = UINT32_MAX - patch.offset;

@@ -17,7 +17,7 @@ void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
     struct tw_service *service = producer->conn->service;
     uint16_t bound = tw_producer_writer_buffer(producer, header->writer_id);
     struct tw_chunk_in in = {
-        .seq = {.producer_id = producer->id, .writer_id = header->writer_id},
+        .seq = tw_producer_writer_key(producer, header->writer_id),
         .peer = {.uid = producer->conn->peer.uid, .pid = producer->conn->peer.pid},
         .chunk_id = header->chunk_id,
         .n_fragments = header->n_packets,
@@ -76,8 +76,7 @@ static bool read_patches(struct tw_bytes message, struct tw_patch patches[TW_PAT
 static bool do_patches(struct tw_producer *producer, const struct tw_patches_view *view)
 {
     struct tw_service *service = producer->conn->service;
-    struct tw_writer_key seq = {.producer_id = producer->id,
-                                .writer_id = (uint16_t)view->writer_id};
+    struct tw_writer_key seq = tw_producer_writer_key(producer, (uint16_t)view->writer_id);
     struct tw_patch patches[TW_PATCHES_MAX];
     size_t n;
 

@@ -51,6 +51,11 @@ struct tw_data_source {
     bool notifies_start, notifies_stop, clears_incremental, no_flush;
 };
 
+struct tw_writer_binding {
+    uint16_t buffer; /* 0 is none */
+    uint16_t life;   /* times it was unregistered, modulo 2^16 */
+};
+
 struct tw_producer {
     TAILQ_ENTRY(tw_producer) next;
     struct tw_service_conn *conn;
@@ -67,8 +72,8 @@ struct tw_producer {
     TAILQ_HEAD(, tw_data_source) data_sources;
     size_t n_data_sources, descriptors_size; /* bytes of all descriptors */
     TAILQ_HEAD(, tw_instance) instances;
-    uint16_t *writer_buffer; /* by writer id: the buffer it is bound to, 0 if none */
-    size_t n_writers;        /* of that array */
+    struct tw_writer_binding *writers;             /* by writer id */
+    size_t n_writers;                              /* of that array */
     uint64_t may_write[(TW_BUFFER_IDS + 63) / 64]; /* buffers of its sessions, one bit each */
 };
 

@@ -5,6 +5,8 @@
 
 uint32_t tw_fragment_loss(int failure)
 {
+    REQ("TW-BUF-052");
+    REQ("TW-BUF-057");
     return failure == TW_E_REFUSED ? TW_LOSS_WRITER_ABORT : TW_LOSS_CHUNK_CORRUPTED;
 }
 

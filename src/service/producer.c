@@ -81,7 +81,7 @@ void tw_producer_free(struct tw_producer *producer)
     producer->conn->producer = NULL;
     TW_IGNORE(charge_shm(producer, 0)); /* giving back is always possible */
     tw_shm_deinit(&producer->shm);
-    free(producer->writer_buffer);
+    free(producer->writers);
     free(producer->name);
     free(producer->sdk_version);
     free(producer);
@@ -180,8 +180,8 @@ void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids
     for (size_t i = 0; i < n; i++)
         producer->may_write[buffer_ids[i] / 64] &= ~(UINT64_C(1) << (buffer_ids[i] % 64));
     for (size_t i = 0; i < producer->n_writers; i++)
-        if (!tw_producer_may_write(producer, producer->writer_buffer[i]))
-            producer->writer_buffer[i] = 0;
+        if (!tw_producer_may_write(producer, producer->writers[i].buffer))
+            producer->writers[i].buffer = 0;
 }
 
 int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id, uint16_t buffer_id)
@@ -190,24 +190,44 @@ int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id, ui
         return TW_E_INVALID;
     if (writer_id >= producer->n_writers) {
         size_t n = producer->n_writers ? producer->n_writers : 32;
-        uint16_t *grown;
+        struct tw_writer_binding *grown;
 
-        if (buffer_id == 0)
-            return 0;
         while (n <= writer_id)
             n *= 2;
-        grown = reallocarray(producer->writer_buffer, n, sizeof(*grown));
+        grown = reallocarray(producer->writers, n, sizeof(*grown));
         if (!grown)
             return -ENOMEM;
         memset(grown + producer->n_writers, 0, (n - producer->n_writers) * sizeof(*grown));
-        producer->writer_buffer = grown;
+        producer->writers = grown;
         producer->n_writers = n;
     }
-    producer->writer_buffer[writer_id] = buffer_id;
+    producer->writers[writer_id].buffer = buffer_id;
     return 0;
+}
+
+void tw_producer_end_writer(struct tw_producer *producer, uint32_t writer_id)
+{
+    REQ("TW-BUF-003");
+    struct tw_writer_binding *writer;
+
+    if (writer_id >= producer->n_writers)
+        return;
+    writer = &producer->writers[writer_id];
+    if (writer->buffer)
+        writer->life++;
+    writer->buffer = 0;
+}
+
+struct tw_writer_key tw_producer_writer_key(const struct tw_producer *producer, uint16_t writer_id)
+{
+    return (struct tw_writer_key){
+        .producer = (uint32_t)producer->serial,
+        .writer_id = writer_id,
+        .life = writer_id < producer->n_writers ? producer->writers[writer_id].life : 0,
+    };
 }
 
 uint16_t tw_producer_writer_buffer(const struct tw_producer *producer, uint32_t writer_id)
 {
-    return writer_id < producer->n_writers ? producer->writer_buffer[writer_id] : 0;
+    return writer_id < producer->n_writers ? producer->writers[writer_id].buffer : 0;
 }

@@ -38,9 +38,13 @@ void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id);
 /* These buffers go, and with them what binds writers to them. */
 void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids, size_t n);
 
-/* Binds a writer to a buffer, 0 unbinds it. TW_E_INVALID for an id that cannot be, -ENOMEM. */
+/* Binds a writer to a buffer. TW_E_INVALID for an id that cannot be, -ENOMEM. */
 TW_MUST_USE int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id,
                                         uint16_t buffer_id);
+/* Unbinds it, if it is bound. Who has this id next writes another sequence. */
+void tw_producer_end_writer(struct tw_producer *producer, uint32_t writer_id);
+/* The sequence that it writes now. */
+struct tw_writer_key tw_producer_writer_key(const struct tw_producer *producer, uint16_t writer_id);
 /* 0 when it is not bound. */
 uint16_t tw_producer_writer_buffer(const struct tw_producer *producer, uint32_t writer_id);
 

@@ -127,9 +127,8 @@ static void unregister_trace_writer(struct tw_service_conn *conn, const struct t
 {
     const Tw__UnregisterTraceWriterRequest *req = (const void *)msg;
 
-    /* Unbinding one that is not there, or cannot be, changes nothing. */
     if (req->has_trace_writer_id)
-        TW_IGNORE(tw_producer_bind_writer(conn->producer, req->trace_writer_id, 0));
+        tw_producer_end_writer(conn->producer, req->trace_writer_id);
     tw_call_acknowledge(conn, call);
 }
 

@@ -8,7 +8,7 @@
 
 static int compare(const void *a, const void *b)
 {
-    uint32_t x = ((const struct tw_sequence *)a)->key, y = ((const struct tw_sequence *)b)->key;
+    uint64_t x = ((const struct tw_sequence *)a)->key, y = ((const struct tw_sequence *)b)->key;
 
     return x < y ? -1 : x > y;
 }
@@ -16,7 +16,7 @@ static int compare(const void *a, const void *b)
 struct tw_sequence *tw_sequence(struct tw_session *session, struct tw_writer_key key)
 {
     REQ("TW-LIM-036");
-    struct tw_sequence wanted = {.key = (uint32_t)key.producer_id << 16 | key.writer_id};
+    struct tw_sequence wanted = {.key = tw_writer_key_number(key)};
     struct tw_sequence **found = tfind(&wanted, &session->sequences, compare), *seq;
 
     if (found)

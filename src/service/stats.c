@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/req.h"
 #include "service/sequences.h"
 
 #define SET(msg, field, v)                                                                         \
@@ -14,6 +15,7 @@
 static Tw__TraceStats__BufferStats *buffer_stats(const struct tw_trace_buffer *tb,
                                                  struct tw_arena *arena)
 {
+    REQ("TW-BUF-080");
     const struct tw_trace_buffer_stats *s = tw_trace_buffer_stats(tb);
     Tw__TraceStats__BufferStats *out = tw_arena_alloc(arena, sizeof(*out));
 
@@ -47,6 +49,7 @@ static Tw__TraceStats__WriterStats *writer_stats(struct tw_session *session,
                                                  const struct tw_writer_info *info, size_t buffer,
                                                  struct tw_arena *arena)
 {
+    REQ("TW-BUF-081");
     Tw__TraceStats__WriterStats *out = tw_arena_alloc(arena, sizeof(*out));
     struct tw_writer_histogram *h = tw_arena_alloc(arena, sizeof(*h));
     const struct tw_sequence *seq = tw_sequence(session, info->seq);

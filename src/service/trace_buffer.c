@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "base/req.h"
+
 const int64_t tw_writer_histogram_ends[TW_WRITER_HISTOGRAM_SIZE] = {
     8, 32, 128, 512, 1024, 2048, 4096, 8192, 12288, 16384, INT64_MAX,
 };
@@ -27,6 +29,8 @@ static uint32_t power_of_two(uint64_t at_least)
 
 static void lay_out(struct tw_trace_buffer *tb, size_t size)
 {
+    REQ("TW-LIM-132");
+    REQ("TW-LIM-133");
     size_t seqs = size / TW_TB_BYTES_PER_SEQ;
 
     tb->size = size;
@@ -74,6 +78,7 @@ static int fill_key(struct tw_trace_buffer *tb)
 int tw_trace_buffer_new(struct tw_trace_buffer **ret_buffer, uint64_t size,
                         enum tw_fill_policy policy)
 {
+    REQ("TW-LIM-130");
     struct tw_trace_buffer *tb;
     int rc;
 
@@ -111,6 +116,7 @@ const struct tw_trace_buffer_stats *tw_trace_buffer_stats(const struct tw_trace_
 
 static bool patches_fit(const struct tw_tb_rec *rec, const struct tw_patch *patches, size_t n)
 {
+    REQ("TW-BUF-040");
     for (size_t i = 0; i < n; i++) {
         if (patches[i].offset < rec->read_off || patches[i].offset > rec->payload ||
             rec->payload - patches[i].offset < sizeof(patches[i].data))
@@ -122,6 +128,8 @@ static bool patches_fit(const struct tw_tb_rec *rec, const struct tw_patch *patc
 int tw_trace_buffer_patch(struct tw_trace_buffer *tb, struct tw_writer_key seq, uint32_t chunk_id,
                           const struct tw_patch *patches, size_t n, bool more_pending)
 {
+    REQ("TW-BUF-041");
+    REQ("TW-BUF-042");
     uint32_t i = tw_tb_seq_find(tb, seq);
     struct tw_tb_rec *rec = i ? tw_tb_find(tb, i, chunk_id) : NULL;
 

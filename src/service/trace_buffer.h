@@ -3,21 +3,7 @@
  * A central trace buffer: chunks of many writers go in, whole packets come out.
  *
  * A sequence is everything one writer writes. Its packets come out in the order of its chunk ids,
- * which wrap, none twice, and none without a word before it about what is missing:
- *
- *  - A missing chunk id is a hole. Reading stops before it and goes on when it is filled. It is
- *    skipped, and told as TW_LOSS_READ_GAP, in two cases: the read is the last one of all, or what
- *    waits behind the hole would soon be overwritten, because half of the ring has been written
- *    since. Chunks that arrive for a hole that was skipped come too late and are discarded.
- *  - An incomplete (scraped) chunk gives its finished packets at once; reading stops behind them
- *    until the chunk is committed again, complete or with more packets. Skipped as a hole is. When
- *    it has left the ring meanwhile, the new commit takes its place and what was read before is not
- *    read again.
- *  - The last fragment of a chunk that needs patching waits for the patch; those before do not.
- *  - What the ring overwrites unread is told as TW_LOSS_OVERWRITE; nothing is waited for there.
- *  - The first packet of a sequence has TW_LOSS_PRESENT: nobody knows what came before it.
- *
- * Losses behind the last packet of a sequence have no packet to tell them; the stats do.
+ * none twice, and none without a word before it about what is missing: spec/trace-buffer.md.
  *
  * Memory: one mapping of size bytes for chunks (each with a header of 48 bytes), beside it at most
  * a quarter of that for slices and an eighth, but not less than 300 KiB, for the index; all of it
@@ -29,11 +15,12 @@
 #include "service/fragment.h"
 #include "smb/shared.h"
 
-/* Bytes. The largest buffer that upstream's service takes. */
+/* Bytes. The largest buffer that upstream's service takes. TW-LIM-130 */
 #define TW_TRACE_BUFFER_SIZE_MAX (UINT64_C(4) << 30)
 
 enum {
-    TW_CHUNK_PAYLOAD_MAX = 65535,  /* bytes: a chunk is smaller than its page, at most 64 KiB */
+    TW_CHUNK_PAYLOAD_MAX =
+        65535, /* bytes: a chunk is smaller than its page, at most 64 KiB. TW-LIM-131 */
     TW_WRITER_HISTOGRAM_SIZE = 11, /* ranges of sizes, the last without an end */
 };
 
@@ -44,10 +31,18 @@ enum tw_fill_policy {
 
 /* What names a sequence. */
 struct tw_writer_key {
-    uint16_t producer_id, writer_id;
+    uint32_t producer; /* the serial number of its connection */
+    uint16_t writer_id;
+    uint16_t life; /* writers with that id that the producer has unregistered before */
 };
 
-/* Who wrote it, from the socket. A key that turns up with other ids is another sequence. */
+/* Another number for each key. */
+static inline uint64_t tw_writer_key_number(struct tw_writer_key key)
+{
+    return (uint64_t)key.producer << 32 | (uint32_t)key.writer_id << 16 | key.life;
+}
+
+/* Who wrote it, from the socket; a sequence has one. */
 struct tw_peer_ids {
     int32_t uid, pid;
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/req.h"
+
 /* Records go to the same places, so that they refer to each other as before. Of what is read only
  * the record itself is needed, to step over it. */
 static void clone_records(struct tw_trace_buffer *clone, const struct tw_trace_buffer *tb,
@@ -43,6 +45,7 @@ static void clone_stats(struct tw_trace_buffer *clone, const struct tw_trace_buf
 
 int tw_trace_buffer_clone(const struct tw_trace_buffer *tb, struct tw_trace_buffer **ret_clone)
 {
+    REQ("TW-BUF-071");
     struct tw_trace_buffer *clone;
     int rc = tw_trace_buffer_new(&clone, tb->size, tb->policy);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trace_buffer_internal.h"
 
+#include "base/req.h"
+
 #include <string.h>
 
 static uint64_t rotl(uint64_t x, unsigned int n)
@@ -84,7 +86,7 @@ void tw_tb_index_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 
 uint32_t *tw_tb_seq_bucket(const struct tw_trace_buffer *tb, struct tw_writer_key key)
 {
-    uint64_t hash = tw_tb_hash(tb, (uint64_t)key.producer_id << 16 | key.writer_id);
+    uint64_t hash = tw_tb_hash(tb, tw_writer_key_number(key));
 
     return &tb->seq_buckets[hash & (tb->n_seq_buckets - 1)];
 }
@@ -93,8 +95,7 @@ uint32_t tw_tb_seq_find(const struct tw_trace_buffer *tb, struct tw_writer_key k
 {
     uint32_t i = *tw_tb_seq_bucket(tb, key);
 
-    while (i && (tb->seqs[i].key.producer_id != key.producer_id ||
-                 tb->seqs[i].key.writer_id != key.writer_id))
+    while (i && tw_writer_key_number(tb->seqs[i].key) != tw_writer_key_number(key))
         i = tb->seqs[i].hash_next;
     return i;
 }
@@ -137,6 +138,7 @@ void tw_tb_seq_to_list(struct tw_trace_buffer *tb, uint32_t seq, bool busy)
 /* Forgets the sequence that has been empty for the longest. */
 static uint32_t seq_reclaim(struct tw_trace_buffer *tb)
 {
+    REQ("TW-BUF-005");
     uint32_t i = tb->idle.head;
     uint32_t *link;
 

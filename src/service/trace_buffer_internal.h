@@ -21,8 +21,8 @@
 enum {
     TW_TB_ALIGN = 16,              /* bytes: every record begins at a multiple of it */
     TW_TB_PAGE = 4096,             /* bytes */
-    TW_TB_SEQS_MIN = 1024,         /* sequences: many threads share a small buffer */
-    TW_TB_SEQS_MAX = 65536,        /* sequences: more are not found in practice */
+    TW_TB_SEQS_MIN = 1024,         /* sequences: many threads share a small buffer. TW-LIM-132 */
+    TW_TB_SEQS_MAX = 65536,        /* sequences: more are not found in practice. TW-LIM-133 */
     TW_TB_BYTES_PER_SEQ = 2048,    /* keeps the sequences' memory below an eighth of the ring's */
     TW_TB_BYTES_PER_BUCKET = 1024, /* keeps hash chains short for all but the tiniest chunks */
     TW_TB_BYTES_PER_SLICE = 64,    /* the smallest record that has a slice to give */
@@ -122,9 +122,9 @@ uint32_t *tw_tb_seq_bucket(const struct tw_trace_buffer *tb, struct tw_writer_ke
 struct tw_tb_rec *tw_tb_find(const struct tw_trace_buffer *tb, uint32_t seq, uint32_t chunk_id);
 void tw_tb_index_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
 void tw_tb_index_remove(struct tw_trace_buffer *tb, struct tw_tb_rec *rec);
-/* The newest sequence by that name; 0 is none. */
+/* 0 is none. */
 uint32_t tw_tb_seq_find(const struct tw_trace_buffer *tb, struct tw_writer_key key);
-/* A new sequence, newer than any of the same name; 0 when there is no room. */
+/* A new sequence, of which there is none yet; 0 when there is no room. */
 uint32_t tw_tb_seq_new(struct tw_trace_buffer *tb, const struct tw_chunk_in *in);
 void tw_tb_seq_to_list(struct tw_trace_buffer *tb, uint32_t seq, bool busy);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trace_buffer_internal.h"
 
+#include "base/req.h"
+
 /* All ids of a sequence are less than 2^31 ahead of where reading stands, so this orders them. */
 static bool is_before(const struct tw_tb_seq *seq, uint32_t a, uint32_t b)
 {
@@ -95,6 +97,7 @@ static void list_insert(struct tw_trace_buffer *tb, struct tw_tb_seq *seq, struc
 
 void tw_tb_order_add(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 {
+    REQ("TW-BUF-001");
     struct tw_tb_seq *seq = &tb->seqs[rec->seq];
     tw_tb_ref ref = tw_tb_ref_of(tb, rec);
     struct tw_tb_rec *parent;

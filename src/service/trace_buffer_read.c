@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trace_buffer_internal.h"
 
+#include "base/req.h"
+
 /* Bytes ahead of reading that are fetched from memory: the sizes of a few small packets. */
 enum { PREFETCH = 512, CACHE_LINE = 64 };
 
@@ -37,6 +39,7 @@ static void slice_add(struct tw_trace_buffer *tb, struct assembly *packet, struc
 /* Whether to go on to this record over something in front of it that is not there. */
 static bool gives_up_for(const struct tw_trace_buffer *tb, tw_tb_ref waiting)
 {
+    REQ("TW-BUF-023");
     return waiting && (tb->last_read || tw_tb_is_old(tb, tw_tb_at(tb, waiting)));
 }
 
@@ -64,6 +67,7 @@ static void prefetch(const struct tw_trace_buffer *tb, tw_tb_ref next)
 static void enter(const struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
                   const struct tw_tb_rec *rec)
 {
+    REQ("TW-BUF-051");
     prefetch(tb, rec->next);
     if (is_behind_hole(seq, rec))
         seq->dropped |= TW_LOSS_READ_GAP;
@@ -104,6 +108,7 @@ void tw_tb_settle(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 /* A patch made what was sound unsound: the rest of the chunk is gone. */
 static enum step cut(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, uint32_t loss)
 {
+    REQ("TW-BUF-043");
     if (loss & TW_LOSS_WRITER_ABORT)
         tb->stats.trace_writer_packet_loss++;
     else
@@ -117,6 +122,7 @@ static enum step cut(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, uint32_t
 /* Every fragment of the first record is read. */
 static enum step end_chunk(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 {
+    REQ("TW-BUF-021");
     if (rec->flags & TW_TB_REC_INCOMPLETE) {
         if (!gives_up_for(tb, rec->next))
             return STEP_WAIT;
@@ -129,6 +135,7 @@ static enum step end_chunk(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 
 static bool is_unpatched(const struct tw_tb_rec *rec, const struct tw_fragment *fragment)
 {
+    REQ("TW-BUF-022");
     return fragment->end == rec->payload && rec->flags & TW_CHUNK_NEEDS_PATCHING;
 }
 
@@ -141,6 +148,7 @@ static enum part lost(struct assembly *packet, uint32_t losses)
 static enum part missing(const struct tw_trace_buffer *tb, struct assembly *packet,
                          tw_tb_ref waiting)
 {
+    REQ("TW-BUF-054");
     return gives_up_for(tb, waiting) ? lost(packet, TW_LOSS_REASSEMBLY_GAP) : PART_MISSING;
 }
 
@@ -162,6 +170,9 @@ static enum part empty_part(const struct tw_trace_buffer *tb, struct assembly *p
 /* Adds the part that the record behind packet->end has. */
 static enum part next_part(struct tw_trace_buffer *tb, struct assembly *packet)
 {
+    REQ("TW-BUF-011");
+    REQ("TW-BUF-020");
+    REQ("TW-BUF-055");
     struct tw_tb_rec *rec = packet->end->next ? tw_tb_at(tb, packet->end->next) : NULL;
     struct tw_fragment fragment;
     int rc;
@@ -238,6 +249,7 @@ static enum step pass_over(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, si
 static enum step read_fragment(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
                                const struct tw_fragment *fragment, struct assembly *packet)
 {
+    REQ("TW-BUF-053");
     bool at_end = fragment->end == rec->payload;
 
     if (is_unpatched(rec, fragment)) {
@@ -281,6 +293,7 @@ static enum step read_step(struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
 static void hand_out(struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
                      const struct assembly *packet, struct tw_packet_out *ret_packet)
 {
+    REQ("TW-BUF-050");
     *ret_packet = (struct tw_packet_out){
         .seq = seq->key,
         .peer = seq->peer,
@@ -300,6 +313,7 @@ void tw_trace_buffer_begin_read(struct tw_trace_buffer *tb, bool last)
 
 int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
 {
+    REQ("TW-BUF-070");
     while (tb->cursor) {
         uint32_t at = tb->cursor;
         struct assembly packet;

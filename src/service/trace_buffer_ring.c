@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trace_buffer_internal.h"
 
+#include "base/req.h"
+
 void tw_tb_link(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, uint32_t seq)
 {
     rec->seq = seq;
@@ -27,6 +29,8 @@ void tw_tb_unlink(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
  */
 static void evict(struct tw_trace_buffer *tb, struct tw_tb_rec *rec)
 {
+    REQ("TW-BUF-032");
+    REQ("TW-BUF-056");
     uint16_t *lost =
         rec->prev ? &tw_tb_at(tb, rec->prev)->lost_after : &tb->seqs[rec->seq].lost_after;
 
@@ -59,6 +63,7 @@ static void advance(struct tw_trace_buffer *tb, uint64_t to)
 
 void tw_tb_reserve(struct tw_trace_buffer *tb, size_t need)
 {
+    REQ("TW-BUF-060");
     if (need > tb->size - tb->wr) {
         advance(tb, tb->size);
         tb->stats.padding_bytes_written += tb->size - tb->wr;
@@ -86,6 +91,8 @@ static bool is_read(const struct tw_trace_buffer *tb, uint64_t from, uint64_t to
 
 bool tw_tb_has_room(const struct tw_trace_buffer *tb, size_t need)
 {
+    REQ("TW-BUF-061");
+    REQ("TW-BUF-062");
     if (need <= tb->size - tb->wr)
         return is_read(tb, tb->free_end, tw_min(tb->wr + need, tb->lap_end));
     return is_read(tb, tb->free_end, tb->lap_end) && is_read(tb, 0, tw_min(need, tb->wr));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/trace_buffer_internal.h"
+
+#include "base/req.h"
 #include "smb/smb.h"
 
 /* What a new record takes over from what was there of the same chunk before. */
@@ -11,6 +13,7 @@ struct heritage {
 /* How many fragments may be used: the last of an incomplete chunk is being written. */
 static uint16_t usable_fragments(const struct tw_chunk_in *in)
 {
+    REQ("TW-BUF-010");
     if (in->complete || in->n_fragments == 0)
         return in->n_fragments;
     return (uint16_t)(in->n_fragments - 1);
@@ -96,6 +99,7 @@ static void store(struct tw_trace_buffer *tb, uint32_t seq, const struct tw_chun
 static void relocate(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
                      const struct tw_chunk_in *in)
 {
+    REQ("TW-BUF-033");
     struct heritage heritage = {
         .read_off = rec->read_off,
         .lost_after = rec->lost_after & TW_LOSS_OVERWRITE,
@@ -110,6 +114,7 @@ static void relocate(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
 /* A commit that takes back what an earlier one gave: believed only in that nothing more comes. */
 static int refuse_recommit(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, bool complete)
 {
+    REQ("TW-BUF-031");
     tb->stats.abi_violations++;
     if (complete) {
         rec->flags &= (uint8_t)~TW_TB_REC_INCOMPLETE;
@@ -129,6 +134,7 @@ static bool may_add(const struct tw_tb_rec *rec, const struct tw_chunk_in *in)
 
 static int recommit(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, const struct tw_chunk_in *in)
 {
+    REQ("TW-BUF-030");
     if (!may_add(rec, in))
         return TW_E_EXISTS;
     if (usable_fragments(in) < rec->n_fragments)
@@ -147,6 +153,8 @@ static int recommit(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, const str
 static bool is_in_time(const struct tw_tb_seq *seq, uint32_t chunk_id,
                        struct heritage *ret_heritage)
 {
+    REQ("TW-BUF-002");
+    REQ("TW-BUF-004");
     uint32_t ahead = chunk_id - seq->pos_id;
 
     *ret_heritage = (struct heritage){0};
@@ -164,13 +172,10 @@ static int discard(struct tw_trace_buffer *tb, int why)
     return why;
 }
 
-static bool same_peer(const struct tw_tb_seq *seq, const struct tw_chunk_in *in)
-{
-    return seq->peer.uid == in->peer.uid && seq->peer.pid == in->peer.pid;
-}
-
 int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *in)
 {
+    REQ("TW-BUF-012");
+    REQ("TW-LIM-131");
     uint32_t seq = tw_tb_seq_find(tb, in->seq);
     struct heritage heritage = {0};
     struct tw_tb_rec *rec = NULL;
@@ -179,8 +184,6 @@ int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *
         tb->stats.abi_violations++;
         return TW_E_LIMIT;
     }
-    if (seq && !same_peer(&tb->seqs[seq], in))
-        seq = 0;
     if (seq && !tw_tb_is_newest(tb, seq, in->chunk_id))
         rec = tw_tb_find(tb, seq, in->chunk_id);
     if (rec)

@@ -31,7 +31,7 @@ void sim_init(struct sim_writer *w, uint16_t writer_id, uint32_t first_chunk_id,
               size_t max_packet)
 {
     memset(w, 0, sizeof(*w));
-    w->key = (struct tw_writer_key){.producer_id = 1, .writer_id = writer_id};
+    w->key = (struct tw_writer_key){.producer = 1, .writer_id = writer_id};
     w->peer = (struct tw_peer_ids){.uid = 1000, .pid = 100 + writer_id};
     w->chunk_size = chunk_size;
     w->max_packet = max_packet;

@@ -18,7 +18,7 @@ void tb_begin(struct tb_chunk *chunk, uint32_t id, uint8_t flags)
     *chunk = (struct tb_chunk){
         .in =
             {
-                .seq = {.producer_id = 1, .writer_id = 1},
+                .seq = {.producer = 1, .writer_id = 1},
                 .peer = {.uid = 1000, .pid = 42},
                 .chunk_id = id,
                 .flags = flags,
@@ -86,7 +86,7 @@ int tb_put(struct tw_trace_buffer *tb, uint32_t id, uint8_t flags, const char *t
 int tb_patch(struct tw_trace_buffer *tb, uint32_t id, uint32_t offset, const char data[4])
 {
     struct tw_patch patch = {.offset = offset};
-    struct tw_writer_key key = {.producer_id = 1, .writer_id = 1};
+    struct tw_writer_key key = {.producer = 1, .writer_id = 1};
 
     memcpy(patch.data, data, sizeof(patch.data));
     return tw_trace_buffer_patch(tb, key, id, &patch, 1, false);

@@ -462,6 +462,32 @@ static void a_producer_that_leaves_is_scraped(void **state)
     rig_free(&s.rig);
 }
 
+/* It numbers its chunks from zero again, and knows nothing of what the first said. */
+static void who_gets_the_id_of_a_writer_that_left_is_another(void **state)
+{
+    REQ("TW-BUF-003");
+    Tw__UnregisterTraceWriterRequest un = TW__UNREGISTER_TRACE_WRITER_REQUEST__INIT;
+    Tw__TracePacket *first, *second;
+    struct rig_trace trace;
+    struct scene s;
+
+    (void)state;
+    begin(&s);
+    un.has_trace_writer_id = true;
+    un.trace_writer_id = 1;
+    bind_writer(s.producer, 1, s.buffer);
+    rig_emit(s.producer, 0, s.buffer, "first");
+    rig_call(s.producer, TW_PRODUCER_UNREGISTER_TRACE_WRITER, &un.base);
+    rig_call(s.producer, TW_PRODUCER_UNREGISTER_TRACE_WRITER, &un.base); /* changes nothing */
+    bind_writer(s.producer, 1, s.buffer);
+    rig_emit(s.producer, 0, s.buffer, "second");
+    trace = rig_read(s.consumer);
+    assert_int_equal(rig_find(&trace, "first", &first), 1);
+    assert_int_equal(rig_find(&trace, "second", &second), 1);
+    assert_int_not_equal(first->trusted_packet_sequence_id, second->trusted_packet_sequence_id);
+    rig_free(&s.rig);
+}
+
 static void a_binding_ends_with_its_buffer(void **state)
 {
     struct scene s;
@@ -522,6 +548,7 @@ int main(void)
         tw_unit_test(a_scraped_chunk_that_is_committed_later_comes_once),
         tw_unit_test(flushes_that_end_together_are_scraped_for_once),
         tw_unit_test(a_producer_that_leaves_is_scraped),
+        tw_unit_test(who_gets_the_id_of_a_writer_that_left_is_another),
         tw_unit_test(a_binding_ends_with_its_buffer),
         tw_unit_test(buffer_ids_are_not_used_again_soon),
     };

@@ -15,6 +15,8 @@ enum {
 
 static void gives_packets_back_in_order(void **state)
 {
+    REQ("TW-BUF-001");
+    REQ("TW-BUF-050");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -37,6 +39,7 @@ static void gives_packets_back_in_order(void **state)
 
 static void joins_fragments_over_any_number_of_chunks(void **state)
 {
+    REQ("TW-BUF-011");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk empty;
 
@@ -62,6 +65,7 @@ static void joins_fragments_over_any_number_of_chunks(void **state)
 
 static void stops_at_a_hole_until_it_is_filled(void **state)
 {
+    REQ("TW-BUF-020");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -80,6 +84,8 @@ static void stops_at_a_hole_until_it_is_filled(void **state)
 
 static void skips_a_hole_in_the_last_read_and_tells(void **state)
 {
+    REQ("TW-BUF-023");
+    REQ("TW-BUF-051");
     REQ("TW-SHM-030");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
@@ -99,6 +105,7 @@ static void skips_a_hole_in_the_last_read_and_tells(void **state)
 
 static void skips_a_hole_before_what_waits_is_overwritten(void **state)
 {
+    REQ("TW-BUF-023");
     struct tw_trace_buffer *tb = tb_new(16384, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -120,6 +127,8 @@ static void skips_a_hole_before_what_waits_is_overwritten(void **state)
 
 static void ring_overwrites_the_oldest_and_tells(void **state)
 {
+    REQ("TW-BUF-056");
+    REQ("TW-BUF-060");
     REQ("TW-SHM-030");
     struct tw_trace_buffer *tb = tb_new(16384, TW_FILL_RING);
     const struct tw_trace_buffer_stats *stats = tw_trace_buffer_stats(tb);
@@ -172,6 +181,7 @@ static void what_was_read_is_not_lost_when_overwritten(void **state)
 
 static void a_commit_without_news_is_read_when_it_comes(void **state)
 {
+    REQ("TW-BUF-030");
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -242,6 +252,7 @@ static void overwriting_the_middle_of_a_sequence_loses_only_that(void **state)
 
 static void discard_keeps_the_oldest_and_takes_nothing_more(void **state)
 {
+    REQ("TW-BUF-061");
     struct tw_trace_buffer *tb = tb_new(4096, TW_FILL_DISCARD);
     struct tb_chunk chunk;
 
@@ -263,6 +274,7 @@ static void discard_keeps_the_oldest_and_takes_nothing_more(void **state)
 
 static void discard_reuses_what_was_read(void **state)
 {
+    REQ("TW-BUF-062");
     struct tw_trace_buffer *tb = tb_new(4096, TW_FILL_DISCARD);
     struct tb_chunk chunk;
 
@@ -279,6 +291,8 @@ static void discard_reuses_what_was_read(void **state)
 
 static void a_patch_lets_a_waiting_packet_go(void **state)
 {
+    REQ("TW-BUF-022");
+    REQ("TW-BUF-042");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -303,6 +317,7 @@ static void a_patch_lets_a_waiting_packet_go(void **state)
 
 static void a_patch_that_never_comes_costs_only_its_packet(void **state)
 {
+    REQ("TW-BUF-054");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -318,6 +333,7 @@ static void a_patch_that_never_comes_costs_only_its_packet(void **state)
 
 static void a_chunk_patched_in_place_after_scraping_is_taken_again(void **state)
 {
+    REQ("TW-BUF-030");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -337,6 +353,8 @@ static void a_chunk_patched_in_place_after_scraping_is_taken_again(void **state)
 
 static void an_incomplete_chunk_stops_the_sequence_until_committed(void **state)
 {
+    REQ("TW-BUF-002");
+    REQ("TW-BUF-021");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -360,27 +378,6 @@ static void an_incomplete_chunk_stops_the_sequence_until_committed(void **state)
     tb_expect(tb, "c", 0);
     tb_expect(tb, "d", 0);
     assert_int_equal(tb_write(tb, &chunk), TW_E_EXISTS);
-    tw_trace_buffer_free(tb);
-}
-
-static void another_peer_under_the_same_ids_is_another_sequence(void **state)
-{
-    struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
-    struct tw_packet_out packet;
-    struct tb_chunk chunk;
-
-    (void)state;
-    assert_int_equal(tb_put(tb, 0, LAST, "mine"), 0);
-    tb_begin(&chunk, 1, FIRST);
-    chunk.in.peer.uid = 0;
-    tb_add(&chunk, "forged");
-    tb_add(&chunk, "theirs");
-    assert_int_equal(tb_write(tb, &chunk), 0);
-    tw_trace_buffer_begin_read(tb, true);
-    assert_int_equal(tw_trace_buffer_next_packet(tb, &packet), 0);
-    assert_int_equal(packet.peer.uid, 0);
-    assert_int_equal(packet.size, strlen("theirs"));
-    tb_expect_none(tb);
     tw_trace_buffer_free(tb);
 }
 
@@ -411,29 +408,11 @@ static void tells_how_large_the_chunks_of_each_writer_were(void **state)
     tw_trace_buffer_free(tb);
 }
 
-static void forgets_empty_writers_before_it_refuses_new_ones(void **state)
-{
-    struct tw_trace_buffer *tb = tb_new(ROOMY * 4, TW_FILL_RING);
-    struct tb_chunk chunk;
-
-    (void)state;
-    for (uint16_t id = 1; id <= 1024; id++) {
-        tb_begin(&chunk, 0, 0);
-        chunk.in.seq.writer_id = id;
-        tb_add(&chunk, "x");
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
-    chunk.in.seq.writer_id = 2000;
-    assert_int_equal(tb_write(tb, &chunk), TW_E_LIMIT);
-    assert_int_equal(tw_trace_buffer_stats(tb)->chunks_discarded, 1);
-    tw_trace_buffer_begin_read(tb, false);
-    tb_expect(tb, "x", START);
-    assert_int_equal(tb_write(tb, &chunk), 0);
-    tw_trace_buffer_free(tb);
-}
-
 static void refuses_sizes_that_cannot_be(void **state)
 {
+    REQ("TW-BUF-012");
+    REQ("TW-LIM-130");
+    REQ("TW-LIM-131");
     struct tw_trace_buffer *tb = NULL;
     static uint8_t zeros[TW_CHUNK_PAYLOAD_MAX + 1];
     struct tb_chunk chunk;
@@ -565,9 +544,7 @@ int main(void)
         tw_unit_test(a_patch_that_never_comes_costs_only_its_packet),
         tw_unit_test(a_chunk_patched_in_place_after_scraping_is_taken_again),
         tw_unit_test(an_incomplete_chunk_stops_the_sequence_until_committed),
-        tw_unit_test(another_peer_under_the_same_ids_is_another_sequence),
         tw_unit_test(tells_how_large_the_chunks_of_each_writer_were),
-        tw_unit_test(forgets_empty_writers_before_it_refuses_new_ones),
         tw_unit_test(refuses_sizes_that_cannot_be),
         tw_unit_test(loses_nothing_when_there_is_room),
         tw_unit_test(tells_every_loss_when_there_is_not),

@@ -27,6 +27,7 @@ static struct tw_trace_buffer *clone_of(const struct tw_trace_buffer *tb)
 
 static void has_what_is_unread_and_says_so(void **state)
 {
+    REQ("TW-BUF-071");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING), *clone;
     struct tb_chunk chunk;
 
@@ -163,6 +164,7 @@ static void a_full_one_stays_full(void **state)
 
 static void statistics_go_on_but_for_those_of_reading(void **state)
 {
+    REQ("TW-BUF-071");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING), *clone;
     const struct tw_trace_buffer_stats *stats;
     struct tw_writer_info info;

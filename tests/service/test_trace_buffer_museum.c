@@ -15,6 +15,7 @@ enum {
 
 static void museum_1_counts_that_lie_and_sizes_cut_short(void **state)
 {
+    REQ("TW-BUF-052");
     REQ("TW-SHM-050");
     static const uint8_t bad_ends[][3] = {{0x80, 0x80, 0x80}, {0x7f, 1, 2}, {0xff, 0xff, 0x03}};
 
@@ -39,6 +40,7 @@ static void museum_1_counts_that_lie_and_sizes_cut_short(void **state)
 
 static void museum_1_a_count_that_is_too_small(void **state)
 {
+    REQ("TW-BUF-010");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -56,6 +58,7 @@ static void museum_1_a_count_that_is_too_small(void **state)
 
 static void museum_2_patch_offsets_at_the_end(void **state)
 {
+    REQ("TW-BUF-040");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -73,12 +76,14 @@ static void museum_2_patch_offsets_at_the_end(void **state)
 
 static void museum_2_one_bad_patch_applies_none(void **state)
 {
+    REQ("TW-BUF-041");
+    REQ("TW-BUF-042");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     const struct tw_patch patches[] = {
         {.offset = 1, .data = {'X', 'X', 'X', 'X'}},
         {.offset = 100, .data = {'X', 'X', 'X', 'X'}},
     };
-    struct tw_writer_key key = {.producer_id = 1, .writer_id = 1};
+    struct tw_writer_key key = {.producer = 1, .writer_id = 1};
 
     (void)state;
     assert_int_equal(tb_put(tb, 0, PATCH, "abcdefg"), 0);
@@ -91,6 +96,7 @@ static void museum_2_one_bad_patch_applies_none(void **state)
 
 static void museum_3_patching_chunks_smaller_than_a_patch(void **state)
 {
+    REQ("TW-BUF-040");
     (void)state;
     for (size_t n = 0; n < 4; n++) {
         struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
@@ -120,6 +126,7 @@ static void fill(struct tw_trace_buffer *tb, uint32_t id, size_t size)
 
 static void museum_4_scraped_then_filled_to_the_end_then_committed(void **state)
 {
+    REQ("TW-BUF-033");
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -144,6 +151,7 @@ static void museum_4_scraped_then_filled_to_the_end_then_committed(void **state)
 
 static void museum_5_every_order_of_ids_across_the_wrap(void **state)
 {
+    REQ("TW-BUF-001");
     static const char *const texts[] = {"0", "1", "2", "3"};
     static const uint32_t first_ids[] = {0,        7, UINT32_MAX, UINT32_MAX - 1, UINT32_MAX - 2,
                                          INT32_MAX};
@@ -170,6 +178,7 @@ static void museum_5_every_order_of_ids_across_the_wrap(void **state)
 
 static void museum_6_incomplete_and_in_need_of_patches(void **state)
 {
+    REQ("TW-BUF-010");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -188,6 +197,7 @@ static void museum_6_incomplete_and_in_need_of_patches(void **state)
 
 static void museum_7_evicted_incomplete_then_committed(void **state)
 {
+    REQ("TW-BUF-032");
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -238,6 +248,8 @@ static void museum_7_evicted_unread_then_committed(void **state)
 
 static void museum_8_a_commit_that_would_evict_its_own_scraped_copy(void **state)
 {
+    REQ("TW-BUF-002");
+    REQ("TW-BUF-033");
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     struct tb_chunk chunk;
 
@@ -263,6 +275,7 @@ static void museum_8_a_commit_that_would_evict_its_own_scraped_copy(void **state
 
 static void museum_9_discard_filled_exactly_to_the_end(void **state)
 {
+    REQ("TW-BUF-061");
     struct tw_trace_buffer *tb = tb_new(4096, TW_FILL_DISCARD);
     struct tb_chunk chunk;
 
@@ -284,6 +297,7 @@ static void museum_9_discard_filled_exactly_to_the_end(void **state)
 
 static void museum_10_a_packet_its_writer_gave_up(void **state)
 {
+    REQ("TW-BUF-057");
     static const uint8_t drop[] = {0xff, 0xff, 0xff, 0x7f};
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
@@ -308,6 +322,7 @@ static void museum_10_a_packet_its_writer_gave_up(void **state)
 
 static void museum_10_given_up_by_a_patch(void **state)
 {
+    REQ("TW-BUF-043");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -323,6 +338,8 @@ static void museum_10_given_up_by_a_patch(void **state)
 
 static void chains_of_fragments_that_are_broken(void **state)
 {
+    REQ("TW-BUF-053");
+    REQ("TW-BUF-055");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
 
     (void)state;
@@ -338,6 +355,7 @@ static void chains_of_fragments_that_are_broken(void **state)
 
 static void a_commit_that_takes_packets_back(void **state)
 {
+    REQ("TW-BUF-031");
     struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
     struct tb_chunk chunk;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/req.h"
+#include "service/guardrails.h"
 #include "service/trigger_check.h"
 
 typedef bool (*bad_fn)(const struct tw_session *session);
@@ -11,7 +12,8 @@ typedef bool (*bad_fn)(const struct tw_session *session);
 static bool too_long(const struct tw_session *s)
 {
     REQ("TW-LIM-030");
-    return s->config->has_duration_ms && s->config->duration_ms > TW_DURATION_MAX_MS;
+    return s->config->has_duration_ms &&
+           s->config->duration_ms > tw_guardrails_duration_max_ms(s->config);
 }
 
 static bool no_buffers(const struct tw_session *s)
@@ -151,21 +153,6 @@ static bool filtering(const struct tw_session *s)
     return s->config->trace_filter != NULL;
 }
 
-static bool semaphores(const struct tw_session *s)
-{
-    return s->config->n_session_semaphores > 0;
-}
-
-static bool lockdown(const struct tw_session *s)
-{
-    return s->config->has_lockdown_mode && s->config->lockdown_mode;
-}
-
-static bool exclusive(const struct tw_session *s)
-{
-    return s->config->has_exclusive_prio && s->config->exclusive_prio;
-}
-
 static bool long_name(const struct tw_session *s)
 {
     REQ("TW-LIM-019");
@@ -174,36 +161,11 @@ static bool long_name(const struct tw_session *s)
     return name && strlen(name) > TW_NAME_MAX;
 }
 
-static bool name_taken(const struct tw_session *s)
-{
-    const char *name = s->config->unique_session_name;
-    const struct tw_session *other;
-
-    if (!name || !name[0])
-        return false;
-    TAILQ_FOREACH (other, &s->service->sessions, next)
-        if (other->config->unique_session_name &&
-            strcmp(other->config->unique_session_name, name) == 0)
-            return true;
-    return false;
-}
-
-static bool too_many_sessions(const struct tw_session *s)
-{
-    REQ("TW-LIM-010");
-    const struct tw_session *other;
-    size_t n = 0;
-
-    TAILQ_FOREACH (other, &s->service->sessions, next)
-        n++;
-    return n >= TW_SESSIONS_MAX;
-}
-
 static const struct {
     bad_fn bad;
     const char *text;
 } checks[] = {
-    {too_long, "duration_ms is over seven days"},
+    {too_long, "duration_ms is over seven days, or over one with enable_extra_guardrails"},
     {no_buffers, "the trace config has no buffers"},
     {too_many_buffers, "the trace config has more than 128 buffers"},
     {bad_buffer_size, "a buffer's size_kb is 0 or over 4 GiB"},
@@ -220,12 +182,7 @@ static const struct {
     {into_file, "write_into_file and output_path are not supported"},
     {compression, "compression is not supported"},
     {filtering, "trace_filter is not supported"},
-    {semaphores, "session_semaphores are not supported"},
-    {lockdown, "lockdown_mode is not supported"},
-    {exclusive, "exclusive_prio is not supported"},
     {long_name, "unique_session_name is over 1024 bytes"},
-    {name_taken, "a session with this unique_session_name is running"},
-    {too_many_sessions, "the service has 15 sessions, which is its limit"},
 };
 
 int tw_config_check(const struct tw_session *session, const char **ret_error)

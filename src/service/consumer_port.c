@@ -71,8 +71,8 @@ static void answer_at_the_end(struct tw_service_conn *conn, const struct tw_host
     if (conn->ended.wanted)
         tw_conn_refuse(conn, conn->ended.id);
     conn->ended = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
-    if (conn->session && conn->session->state == TW_SESSION_DISABLED)
-        tw_observe_disabled(conn->session, NULL);
+    if (conn->session && conn->session->state >= TW_SESSION_DISABLED)
+        tw_observe_disabled(conn->session);
 }
 
 static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,

@@ -115,6 +115,7 @@ enum tw_session_state {
     TW_SESSION_STARTED,
     TW_SESSION_STOPPING, /* waits for data sources to say that they stopped */
     TW_SESSION_DISABLED,
+    TW_SESSION_CLONED, /* a copy of another session's buffers, only to be read */
 };
 
 enum { TW_CLOCKS = 6 };
@@ -145,6 +146,7 @@ struct tw_session {
     uint64_t id;
     struct tw_charge charge; /* the session itself, and what it keeps when its consumer has gone */
     int32_t uid;             /* of its consumer, also while it has none */
+    const char *error;       /* a static text: why it ended before anybody wanted it to, or NULL */
     char *detach_key;        /* only while it is detached */
     enum tw_session_state state;
     struct tw_arena arena; /* holds config */
@@ -160,6 +162,7 @@ struct tw_session {
     bool told_all_started;
     uint64_t started_realtime_ns;
 
+    uint64_t ends_boot_ns; /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
     struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period;
 
     /* What the service itself has to say in the trace, until it is read. */
@@ -238,7 +241,12 @@ struct tw_service {
     uint64_t last_session_id, last_instance_id, last_flush_id;
     uint64_t producers_seen, data_sources_seen;
     uint64_t chunks_discarded, patches_discarded;
-    uint32_t n_cpus;       /* read at the start: in a sandbox /sys is closed */
+    uint32_t n_cpus; /* read at the start: in a sandbox /sys is closed */
+    bool lockdown;   /* only producers of the service's own uid */
+    struct tw_guarded_name {
+        uint64_t name_hash, ns; /* CLOCK_BOOTTIME */
+    } guarded[TW_GUARDED_NAMES_MAX];
+    size_t n_guarded;
     int64_t boot_ahead_ns; /* of CLOCK_MONOTONIC, as clock snapshots have it */
     bool boot_ahead_known;
     size_t n_producers, n_data_sources;

@@ -10,6 +10,7 @@
 #include "service/observe.h"
 #include "service/producer.h"
 #include "service/session.h"
+#include "service/session_rules.h"
 
 static void free_instance(struct tw_instance *instance)
 {
@@ -116,7 +117,8 @@ void tw_instances_join(struct tw_session *session, struct tw_data_source *source
 {
     wanted_set joined;
 
-    if (session->state > TW_SESSION_STARTED || !tw_producer_listens(source->producer))
+    if (session->state > TW_SESSION_STARTED || !tw_producer_listens(source->producer) ||
+        tw_session_rules_locked_out(session->service, source->producer->conn->peer.uid))
         return;
     find_joined(session, source, joined);
     for (uint16_t i = 0; i < session->config->n_data_sources; i++)

@@ -29,6 +29,11 @@ enum {
     TW_FLUSHES_MAX = 1000,
     /* Bytes of a producer's name, its version or a data source's name that are kept. TW-LIM-019 */
     TW_NAME_MAX = 1024,
+    /* Names remembered of sessions with enable_extra_guardrails that began lately, far more than a
+     * machine begins. TW-LIM-094 */
+    TW_GUARDED_NAMES_MAX = 256,
+    /* Semaphores in one trace config: each is looked for in every session. TW-LIM-095 */
+    TW_SEMAPHORES_MAX = 64,
     /* Bytes of the key that a session is detached with. TW-LIM-090 */
     TW_DETACH_KEY_MAX = 1024,
     /* Patches of one chunk in one request. TW-LIM-020 */
@@ -105,3 +110,14 @@ enum {
 #define TW_PERIOD_MIN_MS UINT32_C(100)
 /* Seven days, in milliseconds: the original's figure. TW-LIM-030 */
 #define TW_DURATION_MAX_MS UINT32_C(604800000)
+/* A day, in milliseconds, for configs with enable_extra_guardrails: the original's figure.
+ * TW-LIM-091 */
+#define TW_GUARDED_DURATION_MAX_MS UINT32_C(86400000)
+/* KiB of all buffers of such a config, unless it overrides this: the original's figure. TW-LIM-092
+ */
+#define TW_GUARDED_BUFFERS_MAX_KB UINT32_C(131072)
+/* Milliseconds between two such sessions of a name: the original's figure. TW-LIM-093 */
+#define TW_GUARDED_NAME_MS UINT64_C(300000)
+/* Milliseconds after which a session that counts time in suspend looks at the clock again: timers
+ * stand still in suspend. TW-LIM-096 */
+#define TW_SUSPEND_CHECK_MS UINT32_C(10000)

@@ -82,7 +82,7 @@ void tw_observe_now(struct tw_service_conn *conn)
         tw_observe_all_started(conn->session);
 }
 
-void tw_observe_disabled(struct tw_session *session, const char *error)
+void tw_observe_disabled(struct tw_session *session)
 {
     REQ("TW-CONS-002");
     struct tw_service_conn *conn = session->conn;
@@ -92,6 +92,6 @@ void tw_observe_disabled(struct tw_session *session, const char *error)
         return;
     conn->ended.wanted = false;
     response.has_disabled = response.disabled = true;
-    response.error = tw_pbc_str(error);
+    response.error = tw_pbc_str(session->error);
     tw_conn_reply(conn, conn->ended.id, &response.base, false, -1);
 }

@@ -7,8 +7,8 @@
 /* An instance has started or stopped. */
 void tw_observe_instance(const struct tw_instance *instance);
 void tw_observe_all_started(struct tw_session *session);
-/* Answers EnableTracing. error is a text or NULL. */
-void tw_observe_disabled(struct tw_session *session, const char *error);
+/* Answers EnableTracing. */
+void tw_observe_disabled(struct tw_session *session);
 /* A clone of the session is due. */
 void tw_observe_clone_trigger(const struct tw_trigger_hit *hit);
 /* What is true already when a consumer begins to observe. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/producer.h"
+#include "service/session_rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,8 @@ int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello
     struct tw_service *service = conn->service;
     struct tw_producer *p;
 
+    if (tw_session_rules_locked_out(service, conn->peer.uid))
+        return TW_E_REFUSED;
     if (service->n_producers == TW_PRODUCERS_MAX)
         return TW_E_LIMIT;
     p = calloc(1, sizeof(*p));

@@ -61,7 +61,7 @@ static void send_data_source(struct tw_service_conn *conn, uint64_t id,
 static void send_session(struct tw_service_conn *conn, uint64_t id, const struct tw_session *s)
 {
     static const char *const names[] = {"CONFIGURED", "STARTED", "DISABLING_WAITING_STOP_ACKS",
-                                        "DISABLED"};
+                                        "DISABLED", "CLONED_READ_ONLY"};
     Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
     Tw__TracingServiceState__TracingSession session =
         TW__TRACING_SERVICE_STATE__TRACING_SESSION__INIT;

@@ -17,6 +17,7 @@
 #include "service/scrape.h"
 #include "service/sequences.h"
 #include "service/service_packets.h"
+#include "service/session_rules.h"
 #include "service/session_timers.h"
 
 uint32_t tw_session_stop_timeout_ms(const struct tw_session *session)
@@ -161,6 +162,16 @@ void tw_session_join_all(struct tw_session *session)
             tw_instances_join(session, source);
 }
 
+static int check(const struct tw_session *session, const char **ret_error)
+{
+    int rc = tw_config_check(session, ret_error);
+    const char *why = rc ? NULL : tw_session_rules_check(session);
+
+    if (why)
+        *ret_error = why;
+    return why ? TW_E_REFUSED : rc;
+}
+
 int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, const char **ret_error)
 {
     struct tw_service *service = conn->service;
@@ -169,9 +180,10 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, cons
 
     if (!session)
         return TW_E_REFUSED;
-    rc = tw_config_check(session, ret_error);
+    rc = check(session, ret_error);
     if (!rc) {
         REQ("TW-LIM-011");
+        tw_session_rules_end_others(session);
         *ret_error = tw_quotas[TW_QUOTA_SESSIONS].passed;
         rc = tw_charge_set(&session->charge, TW_QUOTA_SESSIONS, 1);
     }
@@ -187,6 +199,7 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, cons
     session->id = ++service->last_session_id;
     TAILQ_INSERT_TAIL(&service->sessions, session, next);
     conn->session = session;
+    tw_session_rules_begun(session);
     tw_session_join_all(session);
     if (!tw_triggers_wait(session) && !session->config->deferred_start)
         TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
@@ -230,7 +243,7 @@ static void disabled(struct tw_session *session)
         tw_scrape(session, producer);
     tw_snapshot_clocks(session);
     tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
-    tw_observe_disabled(session, NULL);
+    tw_observe_disabled(session);
 }
 
 void tw_session_disable(struct tw_session *session)
@@ -276,7 +289,7 @@ void tw_session_free(struct tw_session *session)
     tw_session_disable(session);
     if (session->state == TW_SESSION_STOPPING) {
         session->state = TW_SESSION_DISABLED; /* nobody is left to wait for the data sources */
-        tw_observe_disabled(session, NULL);
+        tw_observe_disabled(session);
     }
     TAILQ_REMOVE(&service->sessions, session, next);
     tw_session_leave(session);

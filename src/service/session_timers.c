@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/req.h"
 #include "service/flush.h"
 #include "service/producer.h"
@@ -35,6 +36,15 @@ static uint32_t clear_period(const struct tw_session *session)
     return c ? period_of(c->has_clear_period_ms, c->clear_period_ms) : 0;
 }
 
+static void arm_for(struct tw_session *session, uint64_t ms)
+{
+    REQ("TW-CONS-032");
+    REQ("TW-LIM-096");
+    bool looks_again = session->ends_boot_ns && ms > TW_SUSPEND_CHECK_MS;
+
+    tw_service_arm(session->service, &session->duration, looks_again ? TW_SUSPEND_CHECK_MS : ms);
+}
+
 static void arm_duration(struct tw_session *session)
 {
     uint32_t ms = tw_triggers_duration_ms(session);
@@ -42,13 +52,33 @@ static void arm_duration(struct tw_session *session)
     if (tw_triggers_set_end(session))
         return;
     tw_timer_clear(session->service->timers, &session->duration); /* the wait for a trigger */
-    if (ms)
-        tw_service_arm(session->service, &session->duration, ms);
+    if (!ms)
+        return;
+    if (session->config->prefer_suspend_clock_for_duration)
+        session->ends_boot_ns =
+            tw_service_now(session->service, CLOCK_BOOTTIME) + ms * TW_NS_PER_MS;
+    arm_for(session, ms);
+}
+
+/* What is left of the duration on a clock that counts suspends, rounded up to milliseconds. */
+static uint64_t left_ms(const struct tw_session *session)
+{
+    uint64_t now = tw_service_now(session->service, CLOCK_BOOTTIME);
+
+    if (now >= session->ends_boot_ns || tw_triggers_set_end(session))
+        return 0;
+    return (session->ends_boot_ns - now + TW_NS_PER_MS - 1) / TW_NS_PER_MS;
 }
 
 static void on_duration(struct tw_timer *timer)
 {
-    tw_session_end(TW_CONTAINER_OF(timer, struct tw_session, duration));
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, duration);
+    uint64_t ms = left_ms(session);
+
+    if (ms)
+        arm_for(session, ms);
+    else
+        tw_session_end(session);
 }
 
 static void on_stop_timeout(struct tw_timer *timer)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/req.h"
+#include "service/guardrails.h"
 
 #define STOP TW__TRACE_CONFIG__TRIGGER_CONFIG__TRIGGER_MODE__STOP_TRACING
 
@@ -40,8 +41,8 @@ static bool bad_trigger_timeout(const struct tw_session *s)
     REQ("TW-TRIG-020");
     const Tw__TraceConfig__TriggerConfig *t = triggers_of(s);
 
-    return t->trigger_mode &&
-           (t->trigger_timeout_ms == 0 || t->trigger_timeout_ms > TW_DURATION_MAX_MS);
+    return t->trigger_mode && (t->trigger_timeout_ms == 0 ||
+                               t->trigger_timeout_ms > tw_guardrails_duration_max_ms(s->config));
 }
 
 static bool duration_with_triggers(const struct tw_session *s)

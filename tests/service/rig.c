@@ -27,6 +27,8 @@ static uint64_t rig_clock(clockid_t id, void *user)
 {
     const struct rig *rig = user;
 
+    if (id == CLOCK_BOOTTIME)
+        return rig->now_ns + rig->asleep_ns;
     return rig->now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);
 }
 

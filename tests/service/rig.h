@@ -55,6 +55,7 @@ struct rig {
     struct tw_service *service;
     struct tw_arena arena; /* everything handed out by the functions below */
     uint64_t now_ns;       /* every clock, and REALTIME a day ahead */
+    uint64_t asleep_ns;    /* what BOOTTIME is ahead by */
     uint64_t random;       /* what the service takes for random bits */
     size_t chunk_bytes;    /* bytes carried at once */
     const char *refused;   /* what the service told last that somebody was refused */

@@ -148,27 +148,6 @@ static void filtered(Tw__TraceConfig *c)
     c->trace_filter = &f;
 }
 
-static void semaphore(Tw__TraceConfig *c)
-{
-    static Tw__TraceConfig__SessionSemaphore s = TW__TRACE_CONFIG__SESSION_SEMAPHORE__INIT;
-    static Tw__TraceConfig__SessionSemaphore *list[] = {&s};
-
-    c->n_session_semaphores = 1;
-    c->session_semaphores = list;
-}
-
-static void lockdown(Tw__TraceConfig *c)
-{
-    c->has_lockdown_mode = true;
-    c->lockdown_mode = TW__TRACE_CONFIG__LOCKDOWN_MODE_OPERATION__LOCKDOWN_SET;
-}
-
-static void exclusive(Tw__TraceConfig *c)
-{
-    c->has_exclusive_prio = true;
-    c->exclusive_prio = 1;
-}
-
 static void long_name(Tw__TraceConfig *c)
 {
     static char text[TW_NAME_MAX + 2];
@@ -207,9 +186,6 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {compressed, "compression"},
         {compressed_otherwise, "compression"},
         {filtered, "trace_filter"},
-        {semaphore, "session_semaphores"},
-        {lockdown, "lockdown_mode"},
-        {exclusive, "exclusive_prio"},
         {long_name, "unique_session_name"},
     };
 

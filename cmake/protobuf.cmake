@@ -11,6 +11,7 @@ set(TW_PROTO_NAMES
   data_source_descriptor
   ipc_frame
   producer_port
+  relay_port
   service_state
   trace
   trace_config

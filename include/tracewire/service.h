@@ -16,9 +16,15 @@ struct tw_service_conn;
 
 enum tw_service_port { TW_SERVICE_PRODUCER, TW_SERVICE_CONSUMER };
 
-/* Who is at the other end, from a source the peer cannot forge (SO_PEERCRED). */
+/* Who is at the other end: on a Unix socket from a source the peer cannot forge (SO_PEERCRED). */
 struct tw_peer {
-    int32_t pid, uid;
+    int32_t pid, uid;    /* -1: not known */
+    uint32_t machine_id; /* 0: this machine, as far as anybody says */
+    /* No Unix socket: no descriptor passes, and no kernel vouches for the peer, which may say
+     * itself who it is. uid is then only what a packet is marked with: TW-NET-018. */
+    bool remote;
+    bool relay;          /* a relay may be at the other end: RelayPort can be bound */
+    uint32_t address_id; /* of a remote one: its machine id, if it gives no hint */
 };
 
 /* What one user, told by the uid of its peers, may hold at a time, all its connections together.

@@ -27,12 +27,24 @@ void tw_host_deinit(struct tw_host *host)
     host->state = TW_HOST_STATE_CLOSED;
 }
 
+/* Which of the services on offer has this name; NULL if none. */
+static const struct tw_port *offered(const struct tw_host *host, struct tw_bytes name)
+{
+    if (tw_bytes_eq_str(name, host->port->service_name))
+        return host->port;
+    return host->other && tw_bytes_eq_str(name, host->other->service_name) ? host->other : NULL;
+}
+
+/* From now on the connection speaks that one service: its requests have the methods of one port. */
 static int reply_bound(struct tw_host *host, const struct tw_frame *request)
 {
     REQ("TW-SESS-018");
+    REQ("TW-RELAY-002");
     struct tw_method_info list[TW_METHOD_MAX];
     struct tw_frame reply = {.kind = TW_FRAME_BIND_REPLY, .request_id = request->request_id};
 
+    host->port = offered(host, request->bind.service_name);
+    host->other = NULL;
     for (uint32_t i = 0; i < host->port->n_methods; i++) {
         const char *name = host->port->method[i + 1].name;
 
@@ -109,13 +121,13 @@ static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *
 {
     switch (frame->kind) {
     case TW_FRAME_BIND:
-        return tw_bytes_eq_str(frame->bind.service_name, host->port->service_name)
-                   ? TW_HOST_EVENT_BIND_KNOWN
-                   : TW_HOST_EVENT_BIND_UNKNOWN;
+        return offered(host, frame->bind.service_name) ? TW_HOST_EVENT_BIND_KNOWN
+                                                       : TW_HOST_EVENT_BIND_UNKNOWN;
     case TW_FRAME_INVOKE:
         return classify_invoke(host, frame);
     case TW_FRAME_PEER_IDENTITY:
-        return TW_HOST_EVENT_IDENTITY;
+        return host->wants_identity ? TW_HOST_EVENT_IDENTITY_WANTED
+                                    : TW_HOST_EVENT_IDENTITY_UNWANTED;
     default:
         return TW_HOST_EVENT_NOT_A_REQUEST;
     }
@@ -136,6 +148,17 @@ static int dispatch(struct tw_host *host, const struct tw_frame *frame,
         .args = frame->invoke.args,
     };
     return 0;
+}
+
+static void tell_identity(struct tw_host *host, const struct tw_frame *frame,
+                          struct tw_host_call *ret_call)
+{
+    host->wants_identity = false;
+    *ret_call = (struct tw_host_call){
+        .method = TW_HOST_IDENTITY,
+        .drop_reply = true,
+        .identity = frame->peer_identity,
+    };
 }
 
 /* Leaves the state as the table says; the first reason for the end is kept. */
@@ -161,6 +184,9 @@ static int act(struct tw_host *host, enum tw_host_event event, const struct tw_f
     case TW_HOST_ACTION_DISPATCH:
     case TW_HOST_ACTION_DISPATCH_DROP:
         return dispatch(host, frame, ret_call);
+    case TW_HOST_ACTION_TELL_IDENTITY:
+        tell_identity(host, frame, ret_call);
+        return 0;
     case TW_HOST_ACTION_REPLY_BOUND:
         rc = reply_bound(host, frame);
         break;

@@ -13,7 +13,9 @@
 #include "frame/tx.h"
 
 struct tw_host {
-    const struct tw_port *port; /* the one service this connection may bind */
+    const struct tw_port *port;  /* the service this connection may bind, or has bound */
+    const struct tw_port *other; /* may be bound instead; NULL if none, and once one is bound */
+    bool wants_identity;         /* nobody but the peer says who it is, and it has not said so */
     enum tw_host_state state;
     const char *why; /* a static text: why the connection was closed, NULL if it was not */
     struct tw_requests requests; /* dispatched, and a last reply is wanted */
@@ -21,15 +23,20 @@ struct tw_host {
     struct tw_tx tx;
 };
 
-/* A method call. args points into the receive buffer: valid until tw_host_next() is called again,
- * as is the descriptor, if one came with the frame, at tw_rx_take_fd(&host->rx). */
+/* No method: the peer says who it is. Comes at most once, and only where wants_identity was set. */
+enum { TW_HOST_IDENTITY = 0 };
+
+/* A method call. What it points to lies in the receive buffer: valid until tw_host_next() is called
+ * again, as is the descriptor, if one came with the frame, at tw_rx_take_fd(&host->rx). */
 struct tw_host_call {
     uint64_t request_id;
-    uint32_t method; /* 1 to port->n_methods */
+    uint32_t method; /* 1 to port->n_methods, or TW_HOST_IDENTITY */
     bool drop_reply; /* no reply is wanted, and tw_host_reply() must not be called */
     struct tw_bytes args;
+    struct tw_frame_peer_identity identity; /* for TW_HOST_IDENTITY */
 };
 
+/* Who offers another port or wants an identity sets that afterwards, before the first byte. */
 TW_MUST_USE int tw_host_init(struct tw_host *host, const struct tw_port *port);
 /* The same for one of many connections: it receives into buffers of a pool, which outlives it. */
 void tw_host_init_pooled(struct tw_host *host, const struct tw_port *port, struct tw_rxpool *pool);

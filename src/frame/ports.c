@@ -34,6 +34,11 @@ static const struct tw_method consumer_methods[] = {
     [TW_CONSUMER_CLONE_SESSION] = {"CloneSession", false},
 };
 
+static const struct tw_method relay_methods[] = {
+    [TW_RELAY_INIT] = {"InitRelay", false},
+    [TW_RELAY_SYNC_CLOCK] = {"SyncClock", false},
+};
+
 const struct tw_port tw_producer_port = {
     .service_name = "ProducerPort",
     .service_id = 1,
@@ -46,4 +51,11 @@ const struct tw_port tw_consumer_port = {
     .service_id = 1,
     .n_methods = TW_CONSUMER_METHOD_MAX - 1,
     .method = consumer_methods,
+};
+
+const struct tw_port tw_relay_port = {
+    .service_name = "RelayPort",
+    .service_id = 2,
+    .n_methods = TW_RELAY_METHOD_MAX - 1,
+    .method = relay_methods,
 };

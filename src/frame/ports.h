@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two services and their methods. A method's id is its place, from 1; ids are learnt by name
+ * The three services and their methods. A method's id is its place, from 1; ids are learnt by name
  * from the bind reply, so that a service may number them otherwise (TW-SESS-020).
  */
 #pragma once
@@ -42,6 +42,12 @@ enum tw_consumer_method {
     TW_CONSUMER_METHOD_MAX,
 };
 
+enum tw_relay_method {
+    TW_RELAY_INIT = 1,
+    TW_RELAY_SYNC_CLOCK,
+    TW_RELAY_METHOD_MAX,
+};
+
 /* Methods of the larger port, plus one: sizes tables indexed by method. */
 enum { TW_METHOD_MAX = 16 };
 
@@ -59,3 +65,5 @@ struct tw_port {
 
 extern const struct tw_port tw_producer_port;
 extern const struct tw_port tw_consumer_port;
+extern const struct tw_port
+    tw_relay_port; /* beside the first, on sockets for relays (spec/relay.md) */

@@ -15,10 +15,11 @@ void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
     REQ("TW-PROD-020");
     REQ("TW-PROD-021");
     struct tw_service *service = producer->conn->service;
+    const struct tw_peer *peer = &producer->conn->peer;
     uint16_t bound = tw_producer_writer_buffer(producer, header->writer_id);
     struct tw_chunk_in in = {
         .seq = tw_producer_writer_key(producer, header->writer_id),
-        .peer = {.uid = producer->conn->peer.uid, .pid = producer->conn->peer.pid},
+        .peer = {.uid = peer->uid, .pid = peer->pid, .machine_id = peer->machine_id},
         .chunk_id = header->chunk_id,
         .n_fragments = header->n_packets,
         .flags = header->flags,
@@ -35,8 +36,28 @@ void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
     TW_IGNORE(tw_trace_buffer_write(service->buffers[buffer_id], &in));
 }
 
+/* The chunk lies in the request. Its place in the producer's memory means nothing here: that memory
+ * may be larger than any of ours, and of other pages. */
+static void take_inline(struct tw_producer *producer, const struct tw_move_view *move)
+{
+    REQ("TW-SHM-031");
+    REQ("TW-SHM-033");
+    REQ("TW-LIM-120");
+    struct tw_chunk_header header;
+    struct tw_shared_bytes payload;
+
+    if (move->data.n <= TW_CHUNK_HEADER_SIZE || move->data.n > TW_INLINE_CHUNK_MAX) {
+        producer->conn->service->chunks_discarded++;
+        return;
+    }
+    header = tw_chunk_parse(move->data.p);
+    payload = (struct tw_shared_bytes){.p = tw_shared_of(move->data.p + TW_CHUNK_HEADER_SIZE),
+                                       .n = move->data.n - TW_CHUNK_HEADER_SIZE};
+    tw_commit_chunk(producer, move->target_buffer, &header, !move->incomplete, payload);
+}
+
 /* A chunk that is not there, or not complete, is the producer's own loss. */
-static void do_move(struct tw_producer *producer, const struct tw_move_view *move)
+static void take_shared(struct tw_producer *producer, const struct tw_move_view *move)
 {
     REQ("TW-SHM-048");
     struct tw_chunk_header header;
@@ -109,8 +130,12 @@ bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
     REQ("TW-PROD-023");
     if (tw_view_commit(request, &flush_id, NULL))
         return false;
-    while (tw_view_move(&moves, &move))
-        do_move(producer, &move);
+    while (tw_view_move(&moves, &move)) {
+        if (move.has_data)
+            take_inline(producer, &move);
+        else
+            take_shared(producer, &move);
+    }
     while (tw_view_patches(&patched, &patches))
         good = do_patches(producer, &patches) && good;
     if (good && flush_id)

@@ -6,9 +6,11 @@
 #include "base/fd.h"
 #include "base/req.h"
 #include "service/core.h"
+#include "service/machine.h"
 #include "service/producer.h"
 #include "service/query.h"
 #include "service/read_buffers.h"
+#include "service/relay.h"
 #include "service/session.h"
 
 /* What any connection costs: itself, and the socket that carries it. */
@@ -52,6 +54,9 @@ int tw_service_connect(struct tw_service *service, enum tw_service_port port, st
         free(conn);
         return rc;
     }
+    conn->host.wants_identity = port == TW_SERVICE_PRODUCER && peer.remote;
+    if (conn->host.wants_identity && peer.relay)
+        conn->host.other = &tw_relay_port;
     TAILQ_INSERT_TAIL(&service->conns, conn, next);
     *ret_conn = conn;
     return 0;
@@ -68,6 +73,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     conn->wake = NULL;
     if (conn->producer)
         tw_producer_free(conn->producer);
+    tw_relay_free(conn);
     if (conn->session)
         tw_session_free(conn->session);
     TAILQ_REMOVE(&conn->service->conns, conn, next);
@@ -75,6 +81,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     tw_reading_deinit(&conn->reading);
     tw_host_deinit(&conn->host);
     tw_charge_close(&conn->charge);
+    free(conn->machine_name);
     free(conn);
 }
 
@@ -244,17 +251,23 @@ void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *cal
         tw_call_acknowledge(conn, call);
 }
 
-static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
+static const struct tw_port_handler *handler_of(const struct tw_service_conn *conn, uint32_t method)
+{
+    if (conn->host.port == &tw_relay_port)
+        return &tw_relay_handlers[method];
+    return conn->host.port == &tw_producer_port ? &tw_producer_handlers[method]
+                                                : &tw_consumer_handlers[method];
+}
+
+static void call_method(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
     REQ("TW-SESS-016");
     REQ("TW-PROD-001");
-    const struct tw_port_handler *handler = conn->port == TW_SERVICE_PRODUCER
-                                                ? &tw_producer_handlers[call->method]
-                                                : &tw_consumer_handlers[call->method];
+    const struct tw_port_handler *handler = handler_of(conn, call->method);
     struct tw_arena *arena = &conn->service->arena;
     ProtobufCMessage *req = NULL;
 
-    if (!handler->fn || (conn->port == TW_SERVICE_PRODUCER && !conn->producer &&
+    if (!handler->fn || (conn->host.port == &tw_producer_port && !conn->producer &&
                          call->method != TW_PRODUCER_INITIALIZE_CONNECTION)) {
         tw_call_refuse(conn, call);
         return;
@@ -264,6 +277,14 @@ static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *ca
     else
         handler->fn(conn, call, req);
     tw_arena_reset(arena);
+}
+
+static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *call)
+{
+    if (call->method == TW_HOST_IDENTITY)
+        tw_machine_identify(conn, &call->identity);
+    else
+        call_method(conn, call);
 }
 
 /* Calls until there are none, too many, or the peer has too much to read first. */

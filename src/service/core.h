@@ -32,6 +32,7 @@
 #include "wire/pbc.h"
 
 struct tw_instance;
+struct tw_relay;
 struct tw_session;
 
 /* Requests whose answer comes later: an id and whether one is wanted. */
@@ -171,6 +172,7 @@ struct tw_session {
     struct tw_lifecycle_event events[TW_LIFECYCLE_EVENTS_MAX];
     size_t n_events;
     bool emit_sync_marker, emit_stats, emitted_initial;
+    uint64_t relays_seen; /* the service's count when it last told of them */
 
     void *sequences; /* tsearch tree of struct tw_sequence */
     uint32_t last_sequence_id;
@@ -205,6 +207,7 @@ struct tw_service_conn {
     struct tw_service *service;
     enum tw_service_port port;
     struct tw_peer peer;
+    char *machine_name; /* of a remote peer that said so, else NULL */
     struct tw_host host;
     struct tw_charge charge;
     struct tw_deadline deadline;
@@ -213,6 +216,7 @@ struct tw_service_conn {
     void *user;
 
     struct tw_producer *producer; /* producer port, after InitializeConnection */
+    struct tw_relay *relay;       /* relay port, after its first call */
 
     struct tw_session *session; /* consumer port, after EnableTracing, Attach or CloneSession */
     struct tw_later ended;      /* EnableTracing: answered when its session ends */
@@ -251,6 +255,10 @@ struct tw_service {
     bool boot_ahead_known;
     size_t n_producers, n_data_sources;
     struct tw_trigger_history trigger_history;
+    char machine_name[TW_MACHINE_NAME_SIZE];
+    TAILQ_HEAD(, tw_relay) relays;
+    size_t n_relays;
+    uint64_t relays_seen; /* whose clocks became known */
 };
 
 uint64_t tw_service_now(const struct tw_service *service, clockid_t clock);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "base/req.h"
 #include "service/core.h"
 #include "service/peer.h"
@@ -16,13 +18,15 @@ struct listener {
     struct tw_io io;
     struct tw_daemon *daemon;
     enum tw_service_port port;
-    const char *name;
+    bool relay;
+    char *name;
 };
 
 struct tw_daemon {
     struct tw_loop *loop;
     struct tw_service *service;
-    struct listener listeners[2];
+    struct listener listeners[TW_LISTENERS_MAX];
+    size_t n_listeners;
     struct tw_peers peers;
     /* Given up for a moment when descriptors run out, so that a connection can be accepted and
      * closed: left in the backlog it would wake the loop for ever. A copy of any other: in the
@@ -57,23 +61,41 @@ static void on_listen(struct tw_io *io, uint32_t events)
             refuse_one(l->daemon, io->fd);
         return; /* anything else: that connection is gone already */
     }
-    rc = tw_peer_new(&l->daemon->peers, l->port, fd);
+    rc = tw_peer_new(&l->daemon->peers, l->port, l->relay, fd);
     if (rc < 0)
         tw_log_peer(TW_LOG_WARN, "a connection was refused: %s", tw_err_str(rc));
 }
 
-static int listen_on(struct tw_daemon *daemon, struct listener *l, enum tw_service_port port,
-                     const char *name, const struct tw_sock_access *access)
+/* A relay speaks for other machines and is believed: not on a socket that any program here can
+ * reach. */
+static int listen_now(struct listener *l, const struct tw_sock_access *access)
 {
-    int rc = tw_sock_listen(name, access, &l->io.fd);
+    REQ("TW-RELAY-001");
+    if (tw_net_family(l->name) != AF_UNIX)
+        return tw_net_listen(l->name, &l->io.fd);
+    return l->relay ? TW_E_INVALID : tw_sock_listen(l->name, access, &l->io.fd);
+}
 
-    if (rc)
+static int listen_on(struct tw_daemon *daemon, enum tw_service_port port, bool relay,
+                     struct tw_bytes name, const struct tw_sock_access *access)
+{
+    REQ("TW-LIM-123");
+    struct listener *l = &daemon->listeners[daemon->n_listeners];
+    int rc;
+
+    if (daemon->n_listeners == TW_LISTENERS_MAX)
+        return TW_E_LIMIT;
+    *l = (struct listener){.daemon = daemon, .port = port, .relay = relay};
+    l->io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_listen};
+    l->name = strndup((const char *)name.p, name.n);
+    if (!l->name)
+        return -ENOMEM;
+    rc = listen_now(l, access);
+    if (rc) {
+        free(l->name);
         return rc;
-    l->daemon = daemon;
-    l->port = port;
-    l->name = name;
-    l->io.events = EPOLLIN;
-    l->io.fn = on_listen;
+    }
+    daemon->n_listeners++;
     return tw_loop_add(daemon->loop, &l->io);
 }
 
@@ -83,10 +105,26 @@ static void on_refused(struct tw_peer peer, const char *what, void *user)
     tw_log_peer(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
 }
 
+/* Every name of a list. */
+static int listen_on_all(struct tw_daemon *daemon, enum tw_service_port port, bool relay,
+                         const char *names, const struct tw_sock_access access[2],
+                         struct tw_bytes *ret_socket)
+{
+    int rc = 0;
+
+    while (names && !rc) {
+        *ret_socket = (struct tw_bytes){(const uint8_t *)names, strcspn(names, ",")};
+        rc = listen_on(daemon, port, relay, *ret_socket, &access[port]);
+        names = names[ret_socket->n] ? names + ret_socket->n + 1 : NULL;
+    }
+    return rc;
+}
+
 static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
-                 const char **ret_socket)
+                 struct tw_bytes *ret_socket)
 {
     REQ("TW-NET-001");
+    REQ("TW-NET-014");
     struct tw_service_options options = o->service;
     int rc;
 
@@ -96,29 +134,28 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
         return rc;
     daemon->service->timers = tw_loop_timers(daemon->loop);
     tw_peers_init(&daemon->peers, daemon->loop, daemon->service, o->stall_ms);
-    *ret_socket = o->producer_socket;
-    rc = listen_on(daemon, &daemon->listeners[0], TW_SERVICE_PRODUCER, o->producer_socket,
-                   &o->access[TW_SERVICE_PRODUCER]);
-    if (rc)
-        return rc;
-    *ret_socket = o->consumer_socket;
-    return listen_on(daemon, &daemon->listeners[1], TW_SERVICE_CONSUMER, o->consumer_socket,
-                     &o->access[TW_SERVICE_CONSUMER]);
+    rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, false, o->producer_socket, o->access,
+                       ret_socket);
+    if (!rc)
+        rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, true, o->relay_socket, o->access,
+                           ret_socket);
+    if (!rc)
+        rc = listen_on_all(daemon, TW_SERVICE_CONSUMER, false, o->consumer_socket, o->access,
+                           ret_socket);
+    return rc;
 }
 
 int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
-                  struct tw_daemon **ret_daemon, const char **ret_socket)
+                  struct tw_daemon **ret_daemon, struct tw_bytes *ret_socket)
 {
     struct tw_daemon *daemon = calloc(1, sizeof(*daemon));
     int rc;
 
-    *ret_socket = NULL;
+    *ret_socket = (struct tw_bytes){0};
     if (!daemon)
         return -ENOMEM;
     daemon->loop = loop;
     daemon->spare_fd = make_spare(daemon);
-    for (size_t i = 0; i < TW_ARRAY_LEN(daemon->listeners); i++)
-        daemon->listeners[i].io.fd = -1;
     rc = start(daemon, options, ret_socket);
     if (rc) {
         tw_daemon_free(daemon);
@@ -128,18 +165,28 @@ int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
     return 0;
 }
 
+void tw_daemon_paths(const struct tw_daemon *daemon, const char *ret_paths[TW_LISTENERS_MAX])
+{
+    for (size_t i = 0; i < TW_LISTENERS_MAX; i++) {
+        const char *name = i < daemon->n_listeners ? daemon->listeners[i].name : NULL;
+        bool path = name && tw_net_family(name) == AF_UNIX && name[0] != '@';
+
+        ret_paths[i] = path ? name : NULL;
+    }
+}
+
 void tw_daemon_free(struct tw_daemon *daemon)
 {
     if (!daemon)
         return;
-    for (size_t i = 0; i < TW_ARRAY_LEN(daemon->listeners); i++) {
+    for (size_t i = 0; i < daemon->n_listeners; i++) {
         struct listener *l = &daemon->listeners[i];
 
-        if (l->io.fd < 0)
-            continue;
-        tw_sock_unlink(l->name);
+        if (tw_net_family(l->name) == AF_UNIX)
+            tw_sock_unlink(l->name);
         tw_loop_del(daemon->loop, &l->io);
         tw_fd_close(&l->io.fd);
+        free(l->name);
     }
     if (daemon->service)
         tw_peers_deinit(&daemon->peers);

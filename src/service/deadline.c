@@ -7,7 +7,7 @@
 
 static bool introduced(const struct tw_service_conn *conn)
 {
-    return conn->port == TW_SERVICE_PRODUCER ? conn->producer != NULL
+    return conn->port == TW_SERVICE_PRODUCER ? conn->producer || conn->relay
                                              : conn->host.state == TW_HOST_STATE_BOUND;
 }
 

@@ -77,16 +77,29 @@ static void on_timeout(struct tw_timer *timer)
     }
 }
 
+/* Whether this producer has to be asked even when none of its data sources flushes: what it has not
+ * committed nobody but itself can scrape, and it does so when it is asked. */
+static bool scrapes_itself(const struct tw_producer *producer)
+{
+    return producer->scraping && tw_producer_emulates(producer);
+}
+
 /* Asks one producer for all its instances that can flush; ids has room for every instance. */
 static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t flags, uint64_t *ids)
 {
+    REQ("TW-SHM-034");
     struct tw_instance *instance;
+    bool takes_part = false;
     size_t n = 0;
 
-    TAILQ_FOREACH (instance, &producer->instances, next_of_producer)
-        if (instance->session == flush->session && !instance->source->no_flush)
+    TAILQ_FOREACH (instance, &producer->instances, next_of_producer) {
+        if (instance->session != flush->session)
+            continue;
+        takes_part = true;
+        if (!instance->source->no_flush)
             ids[n++] = instance->id;
-    if (n == 0)
+    }
+    if (n == 0 && !(takes_part && scrapes_itself(producer)))
         return;
     flush->waiting_for[flush->n_waiting++] = producer->id;
     tw_producer_send_flush(producer, flush->id, flags, ids, n);

@@ -40,9 +40,11 @@ static void start(struct tw_instance *instance)
     tw_producer_send_start(instance->producer, instance);
 }
 
-/* The sizes of shared memory that the config gives this producer by name. */
+/* The sizes of shared memory that the config gives this producer by name, in the first entry that
+ * has it. */
 static int setup_shm(const struct tw_session *session, struct tw_producer *producer)
 {
+    REQ("TW-SHM-036");
     size_t size_kb = 0, page_kb = 0;
 
     for (size_t i = 0; i < session->config->n_producers; i++) {
@@ -52,6 +54,7 @@ static int setup_shm(const struct tw_session *session, struct tw_producer *produ
             continue;
         size_kb = c->has_shm_size_kb ? c->shm_size_kb : 0;
         page_kb = c->has_page_size_kb ? c->page_size_kb : 0;
+        break;
     }
     return tw_producer_setup_shm(producer, size_kb * 1024, page_kb * 1024);
 }
@@ -123,7 +126,7 @@ void tw_instances_join(struct tw_session *session, struct tw_data_source *source
     find_joined(session, source, joined);
     for (uint16_t i = 0; i < session->config->n_data_sources; i++)
         if (!(joined[i / 64] >> i % 64 & 1) &&
-            tw_instance_wanted(session->config->data_sources[i], source))
+            tw_instance_wanted(session->config, session->config->data_sources[i], source))
             join(session, source, i);
 }
 

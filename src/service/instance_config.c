@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/req.h"
+#include "service/machine.h"
 #include "service/session.h"
 
 static bool any_equal(char *const *names, size_t n, const char *name)
@@ -13,19 +15,27 @@ static bool any_equal(char *const *names, size_t n, const char *name)
     return false;
 }
 
-/* Only this machine's producers connect here; the original calls it "host" in this filter. */
-static bool machine_wanted(const Tw__TraceConfig__DataSource *wanted)
+/* Without a filter other machines take part only if the config says so. */
+static bool machine_wanted(const Tw__TraceConfig *config, const Tw__TraceConfig__DataSource *wanted,
+                           const struct tw_service_conn *conn)
 {
-    return wanted->n_machine_name_filter == 0 ||
-           any_equal(wanted->machine_name_filter, wanted->n_machine_name_filter, "host");
+    REQ("TW-RELAY-013");
+    bool here = conn->peer.machine_id == 0;
+    size_t n = wanted->n_machine_name_filter;
+
+    if (n == 0)
+        return here || (config->has_trace_all_machines && config->trace_all_machines);
+    return (here && any_equal(wanted->machine_name_filter, n, "host")) ||
+           any_equal(wanted->machine_name_filter, n, tw_machine_name(conn));
 }
 
-bool tw_instance_wanted(const Tw__TraceConfig__DataSource *wanted,
+bool tw_instance_wanted(const Tw__TraceConfig *config, const Tw__TraceConfig__DataSource *wanted,
                         const struct tw_data_source *source)
 {
     const char *name = wanted->config ? wanted->config->name : NULL;
 
-    if (!name || strcmp(name, source->name) != 0 || !machine_wanted(wanted))
+    if (!name || strcmp(name, source->name) != 0 ||
+        !machine_wanted(config, wanted, source->producer->conn))
         return false;
     return wanted->n_producer_name_filter == 0 ||
            any_equal(wanted->producer_name_filter, wanted->n_producer_name_filter,

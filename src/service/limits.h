@@ -38,6 +38,17 @@ enum {
     TW_DETACH_KEY_MAX = 1024,
     /* Patches of one chunk in one request. TW-LIM-020 */
     TW_PATCHES_MAX = 1024,
+    /* Bytes of a chunk that comes inside of CommitData: the size of a chunk has 16 bits. TW-LIM-120
+     */
+    TW_INLINE_CHUNK_MAX = 65535,
+    /* Bytes of the name of a machine, with its NUL: as long as a host's name may be. TW-LIM-122 */
+    TW_MACHINE_NAME_SIZE = 256,
+    /* Relays at once: one a machine. TW-LIM-124 */
+    TW_RELAYS_MAX = 64,
+    /* Clocks in one SyncClock; the original's relay has six. TW-LIM-125 */
+    TW_RELAY_CLOCKS_MAX = 16,
+    /* SyncClocks that are kept of one relay, the newest: the original's figure. TW-LIM-126 */
+    TW_RELAY_SYNCS_MAX = 5,
     /* Clock snapshots kept until they are read. TW-LIM-021 */
     TW_CLOCK_SNAPSHOTS_MAX = 16,
     /* Lifecycle events kept until they are read; the oldest that comes again makes room. TW-LIM-022
@@ -102,6 +113,9 @@ enum {
  * than a loaded machine or a hand's pause takes, short enough that what it pins comes back.
  * TW-LIM-068 */
 #define TW_PATIENCE_MS UINT32_C(30000)
+/* Bytes of what a relay tells about its machine; the original's have some 300. TW-LIM-127 */
+#define TW_RELAY_INFO_MAX ((size_t)16 * 1024)
+
 /* Milliseconds. The original's defaults. */
 #define TW_STOP_TIMEOUT_MS      UINT32_C(5000)
 #define TW_FLUSH_TIMEOUT_MS     UINT32_C(5000)

@@ -23,6 +23,7 @@ struct check {
 /* Fields of TracePacket that the service writes and readers trust. */
 static bool is_reserved(uint64_t field)
 {
+    REQ("TW-RELAY-014");
     switch (field) {
     case 3:   /* trusted_uid */
     case 10:  /* trusted_packet_sequence_id */
@@ -33,6 +34,7 @@ static bool is_reserved(uint64_t field)
     case 69:  /* service_event */
     case 79:  /* trusted_pid */
     case 98:  /* machine_id */
+    case 107: /* remote_clock_sync */
     case 124: /* trace_provenance */
     case 125: /* protovms */
     case 133: /* zstd_compressed_packets */

@@ -15,6 +15,7 @@ enum {
     PACKET_SEQUENCE_ID = 10,
     PACKET_DROPPED = 42,
     PACKET_TRUSTED_PID = 79,
+    PACKET_MACHINE_ID = 98,
 };
 
 /* Bytes of service packets kept for one pass: config and stats of the largest session fit. */
@@ -64,6 +65,7 @@ static struct tw_bytes write_stamp(struct tw_packet_source *src, const struct tw
 {
     REQ("TW-SEC-003");
     REQ("TW-SHM-030");
+    REQ("TW-RELAY-012");
     struct tw_writer w = tw_writer_of(src->stamp, sizeof(src->stamp));
     uint32_t dropped = packet->dropped | seq->untold;
 
@@ -71,6 +73,8 @@ static struct tw_bytes write_stamp(struct tw_packet_source *src, const struct tw
     tw_put_u64(&w, PACKET_SEQUENCE_ID, seq->id);
     if (packet->peer.pid > 0)
         tw_put_i64(&w, PACKET_TRUSTED_PID, packet->peer.pid);
+    if (packet->peer.machine_id)
+        tw_put_u64(&w, PACKET_MACHINE_ID, packet->peer.machine_id);
     if (dropped)
         tw_put_u64(&w, PACKET_DROPPED, dropped);
     return (struct tw_bytes){.p = src->stamp, .n = tw_writer_size(&w)};

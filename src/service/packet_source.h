@@ -12,7 +12,7 @@
 
 struct tw_session;
 
-enum { TW_STAMP_MAX = 32 }; /* bytes of the fields the service adds to a packet */
+enum { TW_STAMP_MAX = 48 }; /* bytes of the fields the service adds to a packet */
 
 enum tw_packet_stage { TW_PACKETS_BEFORE, TW_PACKETS_OF_BUFFERS, TW_PACKETS_AFTER };
 

@@ -2,15 +2,19 @@
 #include "service/peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "base/req.h"
 #include "frame/pump.h"
 #include "service/core.h"
+#include "service/machine.h"
 
 /* A peer that takes none of the bytes that wait for it for this long is dropped: long enough for a
  * consumer that was stopped by hand for a moment, short enough that what it pins comes back.
@@ -23,15 +27,15 @@ struct tw_peer_socket {
     struct tw_io io;
     struct tw_timer stall;
     struct tw_service_conn *conn;
-    int pid;
-    bool more; /* received bytes are left to work on */
+    char who[TW_NET_TEXT_MAX]; /* for people */
+    bool more;                 /* received bytes are left to work on */
 };
 
 static void peer_free(struct tw_peer_socket *peer, const char *why)
 {
-    tw_log(TW_LOG_DEBUG, "process %d has gone", peer->pid);
+    tw_log(TW_LOG_DEBUG, "%s has gone", peer->who);
     if (why)
-        tw_log_peer(TW_LOG_WARN, "dropped process %d: %s", peer->pid, why);
+        tw_log_peer(TW_LOG_WARN, "dropped %s: %s", peer->who, why);
     tw_timer_clear(tw_loop_timers(peer->peers->loop), &peer->stall);
     tw_loop_del(peer->peers->loop, &peer->io);
     tw_service_disconnect(peer->conn);
@@ -157,7 +161,7 @@ static void on_wake(void *user)
     TW_IGNORE(tw_loop_mod(peer->peers->loop, &peer->io, peer->io.events | (uint32_t)EPOLLOUT));
 }
 
-static struct tw_peer credentials(int fd)
+static struct tw_peer local_peer(int fd)
 {
     REQ("TW-NET-007");
     struct ucred cred = {.uid = (uid_t)-1};
@@ -166,6 +170,28 @@ static struct tw_peer credentials(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
         cred = (struct ucred){.uid = (uid_t)-1};
     return (struct tw_peer){.pid = cred.pid, .uid = (int32_t)cred.uid};
+}
+
+/* Nobody vouches for it; what it says of itself comes in a frame. */
+static struct tw_peer remote_peer(int fd, bool relay)
+{
+    REQ("TW-NET-018");
+    char text[TW_NET_TEXT_MAX];
+
+    tw_net_tune(fd);
+    tw_net_peer_text(fd, text);
+    return (struct tw_peer){
+        .pid = -1,
+        .uid = -1,
+        .remote = true,
+        .relay = relay,
+        .address_id = tw_machine_id(tw_bytes_of_str(text)),
+    };
+}
+
+static struct tw_peer identify(int fd, bool relay)
+{
+    return tw_net_socket_family(fd) == AF_UNIX ? local_peer(fd) : remote_peer(fd, relay);
 }
 
 void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service,
@@ -188,10 +214,10 @@ void tw_peers_deinit(struct tw_peers *peers)
         peer_free(peer, NULL);
 }
 
-int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd)
+int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, bool relay, int fd)
 {
     struct tw_peer_socket *peer = calloc(1, sizeof(*peer));
-    struct tw_peer who = credentials(fd);
+    struct tw_peer who = identify(fd, relay);
     int rc;
 
     if (!peer) {
@@ -199,7 +225,10 @@ int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd)
         return -ENOMEM;
     }
     peer->peers = peers;
-    peer->pid = who.pid;
+    if (who.remote)
+        tw_net_peer_text(fd, peer->who);
+    else
+        snprintf(peer->who, sizeof(peer->who), "process %d", who.pid);
     peer->stall.fn = on_stall;
     peer->io = (struct tw_io){.fd = fd, .events = EPOLLIN, .fn = on_peer};
     rc = tw_service_connect(peers->service, port, who, on_wake, peer, &peer->conn);
@@ -209,7 +238,7 @@ int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd)
         return rc;
     }
     TAILQ_INSERT_TAIL(&peers->list, peer, next);
-    tw_log(TW_LOG_DEBUG, "process %d of user %d connected as %s", who.pid, who.uid,
+    tw_log(TW_LOG_DEBUG, "%s of user %d connected as %s", peer->who, who.uid,
            port == TW_SERVICE_PRODUCER ? "a producer" : "a consumer");
     rc = tw_loop_add(peers->loop, &peer->io);
     if (rc)

@@ -22,5 +22,6 @@ void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_servi
                    uint32_t stall_ms);
 /* Closes every connection. */
 void tw_peers_deinit(struct tw_peers *peers);
-/* Takes the connected, non-blocking socket, also on failure. */
-TW_MUST_USE int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, int fd);
+/* Takes the connected, non-blocking socket, also on failure. relay: of one that is none of Unix, a
+ * relay may be at the other end. */
+TW_MUST_USE int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, bool relay, int fd);

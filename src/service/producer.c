@@ -103,8 +103,9 @@ struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id)
 bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
 {
     REQ("TW-SHM-010");
+    REQ("TW-SHM-037");
     size_t page_size =
-        producer->page_size_hint ? producer->page_size_hint : TW_SHM_PAGE_SIZE_DEFAULT;
+        producer->page_size_hint; /* its pages are there: a default would be a guess */
 
     if (tw_shm_adopt(&producer->shm, fd, TW_SHM_SEALS_ALL))
         return false;
@@ -119,20 +120,20 @@ bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)
 }
 
 /* The producer gets a descriptor of its own; ours stays open for as long as it lives. */
-static int tell_of_shm(struct tw_producer *producer)
+static int tell_of_shm(struct tw_producer *producer, size_t page_size)
 {
     Tw__GetAsyncCommandResponse command = TW__GET_ASYNC_COMMAND_RESPONSE__INIT;
     Tw__GetAsyncCommandResponse__SetupTracing setup =
         TW__GET_ASYNC_COMMAND_RESPONSE__SETUP_TRACING__INIT;
     int fd = -1;
 
-    if (!producer->shm_is_its_own) {
+    if (producer->shm.p && !producer->shm_is_its_own) {
         fd = fcntl(producer->shm.fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
             return -errno;
     }
     setup.has_shared_buffer_page_size_kb = true;
-    setup.shared_buffer_page_size_kb = (uint32_t)(producer->smb.page_size / 1024);
+    setup.shared_buffer_page_size_kb = (uint32_t)(page_size / 1024);
     command.cmd_case = TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_TRACING;
     command.setup_tracing = &setup;
     producer->told_of_shm = true;
@@ -163,8 +164,12 @@ int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page
 
     if (producer->told_of_shm || !tw_producer_listens(producer))
         return 0;
+    if (tw_producer_emulates(producer)) {
+        REQ("TW-SHM-032");
+        return tell_of_shm(producer, sizes.page_size);
+    }
     rc = producer->smb.n_pages ? 0 : create_shm(producer, sizes);
-    return rc ? rc : tell_of_shm(producer);
+    return rc ? rc : tell_of_shm(producer, producer->smb.page_size);
 }
 
 bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id)

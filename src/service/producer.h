@@ -24,14 +24,20 @@ struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id);
 /* Takes the producer's own memory when it is what it has to be; *fd is taken in any case. False:
  * the service will make it. TW-SHM-010 */
 bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd);
-/* Makes the shared memory, unless it is there, and tells the producer. Sizes in bytes, 0: as the
- * producer hinted. */
+/* Makes the shared memory, unless it is there or cannot be, and tells the producer. Sizes in bytes,
+ * 0: as the producer hinted. */
 TW_MUST_USE int tw_producer_setup_shm(struct tw_producer *producer, size_t size, size_t page_size);
 
 /* Whether commands can be sent: GetAsyncCommand is open. */
 static inline bool tw_producer_listens(const struct tw_producer *producer)
 {
     return producer->commands.wanted;
+}
+
+/* Whether there can be no shared memory: its chunks come inside of CommitData. */
+static inline bool tw_producer_emulates(const struct tw_producer *producer)
+{
+    return producer->conn->peer.remote;
 }
 
 bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id);

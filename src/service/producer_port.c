@@ -36,11 +36,12 @@ static void initialize_connection(struct tw_service_conn *conn, const struct tw_
         return;
     }
     response.has_using_shmem_provided_by_producer = true;
-    response.using_shmem_provided_by_producer = req->has_producer_provided_shmem &&
-                                                req->producer_provided_shmem && fd >= 0 &&
-                                                tw_producer_adopt_shm(producer, &fd);
+    response.using_shmem_provided_by_producer =
+        req->has_producer_provided_shmem && req->producer_provided_shmem && fd >= 0 &&
+        !tw_producer_emulates(producer) && tw_producer_adopt_shm(producer, &fd);
     response.has_direct_smb_patching_supported = response.direct_smb_patching_supported = true;
     response.has_use_shmem_emulation = true;
+    response.use_shmem_emulation = tw_producer_emulates(producer);
     tw_fd_close(&fd);
     if (!call->drop_reply)
         tw_conn_reply(conn, call->request_id, &response.base, false, -1);

@@ -7,6 +7,7 @@
 #include "service/query.h"
 
 #include "consumer_port.pb-c.h"
+#include "service/machine.h"
 
 /* Bytes queued for the consumer above which no further part is sent. */
 #define QUERY_BACKLOG ((size_t)128 * 1024)
@@ -31,6 +32,10 @@ static void send_producer(struct tw_service_conn *conn, uint64_t id, const struc
     producer.name = p->name;
     producer.uid = p->conn->peer.uid;
     producer.pid = p->conn->peer.pid;
+    producer.has_machine_id = p->conn->peer.machine_id != 0;
+    producer.machine_id = p->conn->peer.machine_id;
+    if (producer.has_machine_id && tw_machine_name(p->conn)[0])
+        producer.machine_name = tw_pbc_str(tw_machine_name(p->conn));
     producer.sdk_version = p->sdk_version;
     state.n_producers = 1;
     state.producers = list;

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "base/err.h"
+#include "service/daemon.h"
 
 enum tw_sandbox_part {
     TW_SANDBOX_PRIVILEGES = 1, /* no_new_privs, no core dumps, not dumpable */
@@ -20,7 +20,7 @@ enum tw_sandbox_part {
 };
 
 struct tw_sandbox {
-    const char *sockets[2]; /* paths that may be unlinked at the end; NULL for none */
+    const char *paths[TW_LISTENERS_MAX]; /* may be unlinked at the end; NULL for none */
 };
 
 /* Enters it, for good, as far as the kernel knows it. Returns the parts that hold, a set of

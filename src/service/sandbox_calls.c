@@ -200,9 +200,10 @@ static int add_unlink(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
 {
     static const char *const names[] = {"unlink", "unlinkat"};
 
-    if (!sandbox->sockets[0] && !sandbox->sockets[1])
-        return 0;
-    return add_all(ctx, SCMP_ACT_ALLOW, names, TW_ARRAY_LEN(names));
+    for (size_t i = 0; i < TW_ARRAY_LEN(sandbox->paths); i++)
+        if (sandbox->paths[i])
+            return add_all(ctx, SCMP_ACT_ALLOW, names, TW_ARRAY_LEN(names));
+    return 0;
 }
 
 static int fill(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)

@@ -65,9 +65,9 @@ int tw_sandbox_files(const struct tw_sandbox *sandbox)
     ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
     if (ruleset < 0)
         return -errno;
-    for (size_t i = 0; !rc && i < TW_ARRAY_LEN(sandbox->sockets); i++)
-        if (sandbox->sockets[i] && sandbox->sockets[i][0] != '@')
-            rc = allow_unlink(ruleset, sandbox->sockets[i]);
+    for (size_t i = 0; !rc && i < TW_ARRAY_LEN(sandbox->paths); i++)
+        if (sandbox->paths[i])
+            rc = allow_unlink(ruleset, sandbox->paths[i]);
     if (!rc && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         rc = -errno;
     tw_fd_close(&ruleset);

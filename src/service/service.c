@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/req.h"
 #include "service/core.h"
+#include "service/machine.h"
 #include "service/producer.h"
 #include "service/session.h"
 
@@ -24,6 +25,8 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
     service->arena = TW_ARENA_INIT(TW_REQUEST_ARENA_MAX);
     service->scratch = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
     service->body = TW_GATHER_INIT(TW_FRAME_PAYLOAD_MAX);
+    tw_machine_own_name(service->machine_name);
+    TAILQ_INIT(&service->relays);
     TAILQ_INIT(&service->conns);
     TAILQ_INIT(&service->producers);
     TAILQ_INIT(&service->sessions);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/req.h"
+#include "service/relay.h"
 #include "service/sequences.h"
 #include "service/stats.h"
 #include "trace.pb-c.h"
@@ -82,11 +83,21 @@ static void settle_monotonic(struct tw_service *service, struct tw_clock_snapsho
     s->ns[SNAPSHOT_MONOTONIC] = s->ns[SNAPSHOT_BOOTTIME] - (uint64_t)service->boot_ahead_ns;
 }
 
+uint32_t tw_clock_id(size_t i)
+{
+    return snapshot_clocks[i].id;
+}
+
+void tw_read_clocks(struct tw_service *service, struct tw_clock_snapshot *ret_snapshot)
+{
+    for (size_t i = 0; i < TW_CLOCKS; i++)
+        ret_snapshot->ns[i] = tw_service_now(service, snapshot_clocks[i].clock);
+    settle_monotonic(service, ret_snapshot);
+}
+
 void tw_snapshot_clocks(struct tw_session *session)
 {
     REQ("TW-LIM-021");
-    struct tw_clock_snapshot *s;
-
     if (builtin(session)->disable_clock_snapshotting)
         return;
     /* The first of a session converts what was written before any other: it is kept, and the
@@ -94,10 +105,7 @@ void tw_snapshot_clocks(struct tw_session *session)
     if (session->n_clocks == TW_CLOCK_SNAPSHOTS_MAX)
         memmove(&session->clocks[1], &session->clocks[2],
                 (--session->n_clocks - 1) * sizeof(session->clocks[0]));
-    s = &session->clocks[session->n_clocks++];
-    for (size_t i = 0; i < TW_CLOCKS; i++)
-        s->ns[i] = tw_service_now(session->service, snapshot_clocks[i].clock);
-    settle_monotonic(session->service, s);
+    tw_read_clocks(session->service, &session->clocks[session->n_clocks++]);
 }
 
 /* The oldest of those that come again and again, so that many flushes do not hide when the session
@@ -337,7 +345,7 @@ int tw_service_packets_before(struct tw_session *session, struct tw_buf *out)
 {
     static const append_fn always[] = {append_all_clocks, append_sync_marker};
     static const append_fn once[] = {append_config, append_uuid, append_system_info};
-    static const append_fn then[] = {append_triggers, append_events};
+    static const append_fn then[] = {append_triggers, append_events, tw_relay_packets};
     int rc = append_each(always, TW_ARRAY_LEN(always), session, out);
 
     if (!rc && !session->emitted_initial)

@@ -7,6 +7,10 @@
 /* The trace's uuid: the config's, or a new random one. */
 void tw_service_uuid(struct tw_session *session);
 
+/* All clocks of a snapshot as they are now, and the BuiltinClock that the ith of them is. */
+void tw_read_clocks(struct tw_service *service, struct tw_clock_snapshot *ret_snapshot);
+uint32_t tw_clock_id(size_t i);
+
 /* Remembers all clocks as they are now, to be written with the next read. */
 void tw_snapshot_clocks(struct tw_session *session);
 /* Remembers that something happened now. */

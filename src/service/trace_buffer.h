@@ -45,6 +45,7 @@ static inline uint64_t tw_writer_key_number(struct tw_writer_key key)
 /* Who wrote it, from the socket; a sequence has one. */
 struct tw_peer_ids {
     int32_t uid, pid;
+    uint32_t machine_id;
 };
 
 struct tw_chunk_in {

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "smb/shared.h"
 
 enum {
@@ -126,6 +128,15 @@ static inline struct tw_chunk_header tw_chunk_load(volatile struct tw_shared *ch
         .n_packets = packets & TW_CHUNK_PACKETS_MAX,
         .flags = (uint8_t)(packets >> 10),
     };
+}
+
+/* The same of a chunk that came in a message: TW_CHUNK_HEADER_SIZE bytes, wherever they lie. */
+static inline struct tw_chunk_header tw_chunk_parse(const uint8_t *chunk)
+{
+    _Alignas(uint32_t) uint8_t aligned[TW_CHUNK_HEADER_SIZE];
+
+    memcpy(aligned, chunk, sizeof(aligned));
+    return tw_chunk_load(tw_shared_of(aligned));
 }
 
 /* Publishes what was written before: a reader that sees the count sees those packets. */

@@ -18,6 +18,7 @@ enum { SEALS_ALL = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
 struct tw_shm_sizes tw_shm_sizes_for(size_t size, size_t page_size)
 {
+    REQ("TW-SHM-035");
     struct tw_shm_sizes s = {
         .size = tw_min(size ? size : TW_SHM_SIZE_DEFAULT, TW_SHM_SIZE_MAX),
         .page_size = tw_min(page_size ? page_size : TW_SHM_PAGE_SIZE_DEFAULT, TW_SHM_PAGE_SIZE_MAX),

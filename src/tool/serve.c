@@ -64,9 +64,10 @@ static void read_ahead(void)
     tzset();
 }
 
-static void tell_failure(int rc, const char *socket)
+static void tell_failure(int rc, struct tw_bytes socket)
 {
-    tw_log(TW_LOG_ERROR, "serve: cannot listen on '%s': %s", socket ? socket : "any socket",
+    tw_log(TW_LOG_ERROR, "serve: cannot listen on '%.*s': %s", (int)socket.n,
+           socket.n ? (const char *)socket.p : "",
            rc == TW_E_EXISTS    ? "in use"
            : rc == TW_E_INVALID ? "not an address of a socket"
                                 : tw_err_str(rc));
@@ -75,17 +76,18 @@ static void tell_failure(int rc, const char *socket)
 /* Everything is open: the sandbox closes, and the doors open. */
 static int serve(struct tw_loop *loop, struct tw_daemon *daemon, const struct tw_serve_options *o)
 {
-    const char *const sockets[] = {o->daemon.producer_socket, o->daemon.consumer_socket};
+    const char *paths[TW_LISTENERS_MAX];
     int rc, notify_fd = tw_notify_open();
     const char *sandbox;
 
     read_ahead();
-    rc = tw_sandbox_serve(o->sandbox, sockets, &sandbox);
+    tw_daemon_paths(daemon, paths);
+    rc = tw_sandbox_serve(o->sandbox, paths, &sandbox);
     if (rc) {
         tw_log(TW_LOG_ERROR, "serve: the sandbox is %s, and all of it is required", sandbox);
     } else {
-        tw_log(TW_LOG_INFO, "ready: producers at %s, consumers at %s, sandbox %s", sockets[0],
-               sockets[1], sandbox);
+        tw_log(TW_LOG_INFO, "ready: producers at %s, consumers at %s, sandbox %s",
+               o->daemon.producer_socket, o->daemon.consumer_socket, sandbox);
         tw_notify(notify_fd, "READY=1");
         rc = tw_loop_run(loop);
         tw_notify(notify_fd, "STOPPING=1");
@@ -98,7 +100,7 @@ static int serve(struct tw_loop *loop, struct tw_daemon *daemon, const struct tw
 static int run(struct tw_loop *loop, const struct tw_serve_options *o)
 {
     struct tw_daemon *daemon;
-    const char *socket;
+    struct tw_bytes socket;
     int rc = take_signals(loop);
 
     if (rc)

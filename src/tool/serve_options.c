@@ -19,17 +19,20 @@ static const char help[] =
     "\n"
     "The tracing service, in the foreground until SIGINT or SIGTERM.\n"
     "\n"
-    "      --producer-socket NAME  listen here for producers: a path, or @NAME in the\n"
-    "                              abstract namespace; default\n"
+    "      --producer-socket NAMES listen here for producers: paths, @NAME in the\n"
+    "                              abstract namespace, HOST:PORT, [HOST]:PORT or\n"
+    "                              vsock://CID:PORT, separated by commas; default\n"
     "                              PERFETTO_PRODUCER_SOCK_NAME, else\n"
     "                              /run/perfetto/traced-producer.sock if\n"
     "                              /run/perfetto exists, else /tmp/perfetto-producer\n"
-    "      --consumer-socket NAME  the same for consumers, with CONSUMER for PRODUCER\n"
-    "      --socket-mode MODE      rights of both sockets, octal; by default 666 for\n"
+    "      --consumer-socket NAMES the same for consumers, with CONSUMER for PRODUCER\n"
+    "      --relay-socket NAMES    listen here for relays and the producers of their\n"
+    "                              machines, by TCP or vsock\n"
+    "      --socket-mode MODE      rights of all paths, octal; by default 666 for\n"
     "                              producers, 660 for consumers, who see everything\n"
-    "      --socket-group GROUP    group of both sockets, a name or a number\n"
-    "      --consumer-mode MODE    rights of the consumer socket alone\n"
-    "      --consumer-group GROUP  group of the consumer socket alone\n"
+    "      --socket-group GROUP    group of all paths, a name or a number\n"
+    "      --consumer-mode MODE    rights of the paths for consumers alone\n"
+    "      --consumer-group GROUP  group of the paths for consumers alone\n"
     "      --limit NAME=N          what one user may have at once; repeat for others:\n"
     "                              connections (4096), sessions (5), shared-memory\n"
     "                              (1gb), output (64mb), requests (16384),\n"
@@ -109,6 +112,12 @@ static int set_consumer_socket(struct tw_serve_options *o, const char *text)
     return 0;
 }
 
+static int set_relay_socket(struct tw_serve_options *o, const char *text)
+{
+    o->daemon.relay_socket = text;
+    return 0;
+}
+
 static int set_mode(struct tw_serve_options *o, const char *text)
 {
     mode_t mode;
@@ -162,6 +171,7 @@ static const struct flag {
 } flags[] = {
     {"producer-socket", set_producer_socket, NULL},
     {"consumer-socket", set_consumer_socket, NULL},
+    {"relay-socket", set_relay_socket, NULL},
     {"socket-mode", set_mode, "octal, at most 777"},
     {"socket-group", set_group, "no such group"},
     {"consumer-mode", set_consumer_mode, "octal, at most 777"},

@@ -19,9 +19,9 @@ int tw_sandbox_parse(const char *text, enum tw_sandbox_wish *ret_wish)
 
 #ifdef TW_NO_SANDBOX /* why this build has none: what its instruments need is forbidden there */
 
-static unsigned enter(const char *const sockets[2], const char **ret_text)
+static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **ret_text)
 {
-    (void)sockets;
+    (void)paths;
     *ret_text = "off (" TW_NO_SANDBOX ")";
     return 0;
 }
@@ -34,7 +34,7 @@ enum { EVERYTHING = 1 };
 
 enum { EVERYTHING = TW_SANDBOX_ALL };
 
-static unsigned enter(const char *const sockets[2], const char **ret_text)
+static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **ret_text)
 {
     static const char *const texts[TW_SANDBOX_ALL + 1] = {
         [0] = "off (the kernel has none of it)",
@@ -43,8 +43,11 @@ static unsigned enter(const char *const sockets[2], const char **ret_text)
         [TW_SANDBOX_PRIVILEGES | TW_SANDBOX_CALLS] = "partly on (the kernel has no Landlock)",
         [TW_SANDBOX_ALL] = "on",
     };
-    struct tw_sandbox sandbox = {.sockets = {sockets[0], sockets[1]}};
-    unsigned parts = tw_sandbox_enter(&sandbox);
+    struct tw_sandbox sandbox;
+    unsigned parts;
+
+    memcpy(sandbox.paths, paths, sizeof(sandbox.paths));
+    parts = tw_sandbox_enter(&sandbox);
 
     *ret_text = texts[parts] ? texts[parts] : "partly on";
     return parts;
@@ -52,13 +55,14 @@ static unsigned enter(const char *const sockets[2], const char **ret_text)
 
 #endif
 
-int tw_sandbox_serve(enum tw_sandbox_wish wish, const char *const sockets[2], const char **ret_text)
+int tw_sandbox_serve(enum tw_sandbox_wish wish, const char *const paths[TW_LISTENERS_MAX],
+                     const char **ret_text)
 {
     if (wish == TW_SANDBOX_OFF) {
         *ret_text = "off";
         return 0;
     }
-    if (enter(sockets, ret_text) != EVERYTHING && wish == TW_SANDBOX_REQUIRE)
+    if (enter(paths, ret_text) != EVERYTHING && wish == TW_SANDBOX_REQUIRE)
         return TW_E_REFUSED;
     return 0;
 }

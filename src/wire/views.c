@@ -74,7 +74,7 @@ bool tw_view_move(struct tw_reader *at, struct tw_move_view *view)
         else if (field.number == MOVE_BUFFER)
             view->target_buffer = (uint32_t)field.value;
         else if (field.number == MOVE_DATA)
-            view->data = field.bytes;
+            view->has_data = true, view->data = field.bytes;
         else if (field.number == MOVE_INCOMPLETE)
             view->incomplete = field.value != 0;
     return true;

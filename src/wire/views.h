@@ -19,6 +19,7 @@
 /* A member of chunks_to_move. */
 struct tw_move_view {
     uint32_t page, chunk, target_buffer;
+    bool has_data;
     struct tw_bytes data; /* the chunk itself, when memory is not shared */
     bool incomplete;
 };

@@ -289,6 +289,75 @@ static void frames_without_a_call_are_done_in_turns(void **state)
     tw_buf_deinit(&wire);
 }
 
+/* A relay's first frame: handed out once, then never again, and never behind a bind. */
+static void an_identity_comes_out_once(void **state)
+{
+    struct tw_frame identity = {.kind = TW_FRAME_PEER_IDENTITY};
+    struct tw_frame bind = bind_frame(1, "ProducerPort");
+    struct tw_host host;
+    struct tw_host_call call;
+
+    (void)state;
+    REQ("TW-NET-017");
+    identity.peer_identity.pid = 12;
+    identity.peer_identity.uid = 34;
+    identity.peer_identity.machine_id_hint = tw_bytes_of_str("hint");
+    identity.peer_identity.machine_name = tw_bytes_of_str("name");
+    for (int late = 0; late < 2; late++) {
+        host_open(&host);
+        host.wants_identity = true;
+        if (late) {
+            host_feed(&host, &bind);
+            assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        }
+        host_feed(&host, &identity);
+        host_feed(&host, &identity);
+        if (!late) {
+            assert_int_equal(tw_host_next(&host, &call), 0);
+            assert_int_equal(call.method, TW_HOST_IDENTITY);
+            assert_int_equal(call.identity.pid, 12);
+            assert_int_equal(call.identity.uid, 34);
+            assert_true(tw_bytes_eq_str(call.identity.machine_id_hint, "hint"));
+            assert_true(tw_bytes_eq_str(call.identity.machine_name, "name"));
+        }
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        tw_host_deinit(&host);
+    }
+}
+
+/* Two services on one socket: the first bind decides which of them the connection speaks. */
+static void one_of_two_services_is_bound(void **state)
+{
+    static const struct tw_port *const ports[] = {&tw_producer_port, &tw_relay_port};
+
+    (void)state;
+    REQ("TW-RELAY-002");
+    for (size_t i = 0; i < 2; i++) {
+        struct tw_frame first = bind_frame(CALL_ID, ports[i]->service_name);
+        struct tw_frame second = bind_frame(CALL_ID, ports[!i]->service_name);
+        struct tw_buf keep = WIRE_INIT;
+        struct tw_frame reply;
+        struct tw_host host;
+        struct tw_host_call call;
+
+        host_open(&host);
+        host.other = &tw_relay_port;
+        host_feed(&host, &first);
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        reply = host_only_answer(&host, TW_FRAME_BIND_REPLY, &keep);
+        assert_true(reply.bind_reply.success);
+        assert_int_equal(reply.bind_reply.service_id, ports[i]->service_id);
+        assert_int_equal(reply.bind_reply.n_methods, ports[i]->n_methods);
+        tw_buf_deinit(&keep);
+        host_feed(&host, &second);
+        assert_int_equal(tw_host_next(&host, &call), TW_MORE);
+        assert_false(host_only_answer(&host, TW_FRAME_BIND_REPLY, &keep).bind_reply.success);
+        assert_ptr_equal(host.port, ports[i]);
+        tw_host_deinit(&host);
+        tw_buf_deinit(&keep);
+    }
+}
+
 static void outstanding_requests_are_bounded(void **state)
 {
     struct tw_frame one_more = invoke_frame(CALL_ID, 1, 5);
@@ -351,6 +420,8 @@ int main(void)
         tw_unit_test(reply_over_the_limit_leaves_the_request),
         tw_unit_test(client_that_does_not_read_is_closed),
         tw_unit_test(frames_without_a_call_are_done_in_turns),
+        tw_unit_test(an_identity_comes_out_once),
+        tw_unit_test(one_of_two_services_is_bound),
         tw_unit_test(outstanding_requests_are_bounded),
         tw_unit_test(too_large_frame_closes),
         tw_unit_test(deinit_takes_anything),

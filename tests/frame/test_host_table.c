@@ -67,7 +67,9 @@ static void cause(struct tw_host *host, enum tw_host_event event)
     case TW_HOST_EVENT_INVOKE_TOO_MANY:
         fill_requests(host);
         break;
-    case TW_HOST_EVENT_IDENTITY:
+    case TW_HOST_EVENT_IDENTITY_WANTED:
+    case TW_HOST_EVENT_IDENTITY_UNWANTED:
+        host->wants_identity = event == TW_HOST_EVENT_IDENTITY_WANTED;
         frame = (struct tw_frame){.kind = TW_FRAME_PEER_IDENTITY, .request_id = CALL_ID};
         break;
     case TW_HOST_EVENT_NOT_A_REQUEST:
@@ -106,7 +108,8 @@ static void assert_acted(struct tw_host *host, const struct tw_host_cell *cell,
         assert_int_equal(rc, TW_E_CLOSED);
     else
         assert_int_equal(rc, cell->action == TW_HOST_ACTION_DISPATCH ||
-                                     cell->action == TW_HOST_ACTION_DISPATCH_DROP
+                                     cell->action == TW_HOST_ACTION_DISPATCH_DROP ||
+                                     cell->action == TW_HOST_ACTION_TELL_IDENTITY
                                  ? 0
                                  : TW_MORE);
     switch (cell->action) {
@@ -137,6 +140,11 @@ static void assert_acted(struct tw_host *host, const struct tw_host_cell *cell,
     case TW_HOST_ACTION_DISPATCH_DROP:
         assert_true(call.drop_reply && call.method == 5);
         assert_int_equal(host->requests.n, 0);
+        assert_host_silent(host);
+        break;
+    case TW_HOST_ACTION_TELL_IDENTITY:
+        assert_int_equal(call.method, TW_HOST_IDENTITY);
+        assert_true(call.drop_reply && !host->wants_identity);
         assert_host_silent(host);
         break;
     case TW_HOST_ACTION_CLOSE:
@@ -216,6 +224,7 @@ static void every_cell_of_the_table(void **state)
     REQ("TW-SESS-010");
     REQ("TW-FRAME-004");
     REQ("TW-LIM-004");
+    REQ("TW-NET-017");
     for (enum tw_host_state s = 0; s < TW_HOST_STATE_MAX; s++) {
         for (enum tw_host_event e = 0; e < TW_HOST_EVENT_MAX; e++) {
             struct tw_host host;

@@ -96,17 +96,25 @@ static void on_wake(void *user)
     peer->woken = true;
 }
 
-struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, int32_t uid)
+struct rig_peer *rig_connect_as(struct rig *rig, enum tw_service_port port, struct tw_peer who)
 {
     struct rig_peer *peer = &rig->peers[rig->n_peers];
     const struct tw_port *of[] = {&tw_producer_port, &tw_consumer_port};
 
     RIG_MUST(rig->n_peers < RIG_PEERS_MAX);
     *peer = (struct rig_peer){.rig = rig, .cut_after = SIZE_MAX, .shm_fd = -1, .shm = TW_SHM_INIT};
-    peer->who = (struct tw_peer){.uid = uid, .pid = RIG_FIRST_PID + (int32_t)rig->n_peers++};
+    peer->who = who;
+    rig->n_peers++;
     RIG_MUST(!tw_client_init(&peer->client, of[port]));
     RIG_MUST(!tw_service_connect(rig->service, port, peer->who, on_wake, peer, &peer->conn));
     return peer;
+}
+
+struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, int32_t uid)
+{
+    struct tw_peer who = {.uid = uid, .pid = RIG_FIRST_PID + (int32_t)rig->n_peers};
+
+    return rig_connect_as(rig, port, who);
 }
 
 struct rig_peer *rig_connect(struct rig *rig, enum tw_service_port port)

@@ -75,6 +75,7 @@ void rig_free(struct rig *rig);
  * counts up. */
 struct rig_peer *rig_connect(struct rig *rig, enum tw_service_port port);
 struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, int32_t uid);
+struct rig_peer *rig_connect_as(struct rig *rig, enum tw_service_port port, struct tw_peer who);
 /* The peer goes without a word. */
 void rig_disconnect(struct rig_peer *peer);
 /* Carries bytes and lets the service work until nothing moves. */
@@ -101,6 +102,11 @@ void *rig_decode(struct rig_peer *peer, const struct rig_reply *reply,
 struct rig_peer *rig_producer(struct rig *rig, const char *name);
 struct rig_peer *rig_producer_with(struct rig *rig, const Tw__InitializeConnectionRequest *hello,
                                    int fd);
+/* The same on a connection that has not bound its port. */
+void rig_initialize(struct rig_peer *producer, const Tw__InitializeConnectionRequest *hello,
+                    int fd);
+/* What rig_producer() says. */
+Tw__InitializeConnectionRequest rig_hello(const char *name);
 void rig_register(struct rig_peer *producer, const char *name);
 void rig_register_with(struct rig_peer *producer, const Tw__DataSourceDescriptor *descriptor);
 /* The nth command of this kind from the begin, NULL if there are not so many. */
@@ -120,10 +126,17 @@ struct rig_chunk {
 };
 void rig_write(struct rig_peer *producer, const struct rig_chunk *chunk,
                const struct tw_bytes *packets, size_t n);
+/* The same chunk inside of CommitData, as where no memory is shared; its page may be any number.
+ * The size of the chunk is what the packets need. */
+void rig_send_chunk(struct rig_peer *producer, const struct rig_chunk *chunk,
+                    const struct tw_bytes *packets, size_t n, uint32_t buffer_id);
 /* Commits chunk 0 of that page to that buffer and pumps. */
 void rig_commit(struct rig_peer *producer, uint32_t page, uint32_t buffer_id);
 /* Both, for one packet of a for_testing field with this text, of writer 1. */
 void rig_emit(struct rig_peer *producer, uint32_t chunk_id, uint32_t buffer_id, const char *text);
+/* The same inside of CommitData. */
+void rig_emit_inline(struct rig_peer *producer, uint32_t chunk_id, uint32_t buffer_id,
+                     const char *text);
 /* An encoded packet with this text, in the rig's arena. */
 struct tw_bytes rig_packet(struct rig *rig, const char *text);
 

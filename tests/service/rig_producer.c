@@ -5,21 +5,29 @@
 #include "tests/service/rig.h"
 #include "wire/writer.h"
 
-struct rig_peer *rig_producer_with(struct rig *rig, const Tw__InitializeConnectionRequest *hello,
-                                   int fd)
+void rig_initialize(struct rig_peer *producer, const Tw__InitializeConnectionRequest *hello, int fd)
 {
-    struct rig_peer *producer = rig_connect(rig, TW_SERVICE_PRODUCER);
     struct tw_buf buf = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
 
+    RIG_MUST(!tw_client_bind(&producer->client));
+    rig_pump(producer->rig);
     RIG_MUST(!tw_pbc_pack(&hello->base, &buf));
     rig_send_raw(producer, TW_PRODUCER_INITIALIZE_CONNECTION, tw_buf_bytes(&buf), false, fd);
     tw_buf_deinit(&buf);
     producer->commands_id = rig_send(producer, TW_PRODUCER_GET_ASYNC_COMMAND, NULL);
-    rig_pump(rig);
+    rig_pump(producer->rig);
+}
+
+struct rig_peer *rig_producer_with(struct rig *rig, const Tw__InitializeConnectionRequest *hello,
+                                   int fd)
+{
+    struct rig_peer *producer = rig_connect_silent(rig, TW_SERVICE_PRODUCER, rig->uid);
+
+    rig_initialize(producer, hello, fd);
     return producer;
 }
 
-struct rig_peer *rig_producer(struct rig *rig, const char *name)
+Tw__InitializeConnectionRequest rig_hello(const char *name)
 {
     Tw__InitializeConnectionRequest hello = TW__INITIALIZE_CONNECTION_REQUEST__INIT;
 
@@ -29,6 +37,13 @@ struct rig_peer *rig_producer(struct rig *rig, const char *name)
     hello.has_smb_scraping_mode = true;
     hello.smb_scraping_mode =
         TW__INITIALIZE_CONNECTION_REQUEST__PRODUCER_SMBSCRAPING_MODE__SMB_SCRAPING_ENABLED;
+    return hello;
+}
+
+struct rig_peer *rig_producer(struct rig *rig, const char *name)
+{
+    Tw__InitializeConnectionRequest hello = rig_hello(name);
+
     return rig_producer_with(rig, &hello, -1);
 }
 
@@ -96,7 +111,19 @@ static void use_memory(struct rig_peer *producer)
                           command->setup_tracing->shared_buffer_page_size_kb * 1024));
 }
 
-/* The ways to pack chunks that writers use: a padded size in front of each packet. */
+/* The way that writers pack chunks: a padded size in front of each packet. */
+static void put_packets(struct tw_writer *w, const struct tw_bytes *packets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t size[TW_WIRE_SIZE_BYTES];
+
+        tw_write_padded_size(size, (uint32_t)packets[i].n);
+        tw_put_raw(w, size, sizeof(size));
+        tw_put_raw(w, packets[i].p, packets[i].n);
+    }
+    RIG_MUST(!w->overflow);
+}
+
 void rig_write(struct rig_peer *producer, const struct rig_chunk *c, const struct tw_bytes *packets,
                size_t n)
 {
@@ -108,17 +135,35 @@ void rig_write(struct rig_peer *producer, const struct rig_chunk *c, const struc
     TW_IGNORE(tw_smb_partition(&producer->smb, c->page, TW_PAGE_DIV1)); /* it may be already */
     RIG_MUST(!tw_smb_acquire_for_writing(&producer->smb, c->page, 0, &header, &chunk));
     w = tw_writer_of(tw_shared_own(chunk.payload), chunk.payload_size);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t size[TW_WIRE_SIZE_BYTES];
-
-        tw_write_padded_size(size, (uint32_t)packets[i].n);
-        tw_put_raw(&w, size, sizeof(size));
-        tw_put_raw(&w, packets[i].p, packets[i].n);
-    }
-    RIG_MUST(!w.overflow);
+    put_packets(&w, packets, n);
     tw_chunk_store_packets(chunk.header, (uint16_t)n, c->flags);
     if (!c->leave_open)
         RIG_MUST(!tw_smb_release_as_complete(&producer->smb, &chunk));
+}
+
+void rig_send_chunk(struct rig_peer *producer, const struct rig_chunk *c,
+                    const struct tw_bytes *packets, size_t n, uint32_t buffer_id)
+{
+    static uint8_t bytes[TW_FRAME_PAYLOAD_MAX];
+    Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
+    Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
+    Tw__CommitDataRequest__ChunksToMove *moves[] = {&move};
+    uint16_t counts = (uint16_t)(n | (size_t)c->flags << 10);
+    struct tw_writer w = tw_writer_of(bytes, sizeof(bytes));
+
+    /* Little-endian, as the tests' machines are. */
+    tw_put_raw(&w, (const uint8_t *)&c->chunk_id, sizeof(c->chunk_id));
+    tw_put_raw(&w, (const uint8_t *)&c->writer_id, sizeof(c->writer_id));
+    tw_put_raw(&w, (const uint8_t *)&counts, sizeof(counts));
+    put_packets(&w, packets, n);
+    move.has_page = move.has_chunk = move.has_target_buffer = move.has_data = true;
+    move.page = c->page;
+    move.target_buffer = buffer_id;
+    move.data = (ProtobufCBinaryData){.len = tw_writer_size(&w), .data = bytes};
+    move.has_chunk_incomplete = move.chunk_incomplete = c->leave_open;
+    req.n_chunks_to_move = 1;
+    req.chunks_to_move = moves;
+    rig_call(producer, TW_PRODUCER_COMMIT_DATA, &req.base);
 }
 
 void rig_commit(struct rig_peer *producer, uint32_t page, uint32_t buffer_id)
@@ -159,4 +204,13 @@ void rig_emit(struct rig_peer *producer, uint32_t chunk_id, uint32_t buffer_id, 
 
     rig_write(producer, &chunk, &packet, 1);
     rig_commit(producer, 0, buffer_id);
+}
+
+void rig_emit_inline(struct rig_peer *producer, uint32_t chunk_id, uint32_t buffer_id,
+                     const char *text)
+{
+    struct tw_bytes packet = rig_packet(producer->rig, text);
+    struct rig_chunk chunk = {.page = 0, .writer_id = 1, .chunk_id = chunk_id};
+
+    rig_send_chunk(producer, &chunk, &packet, 1, buffer_id);
 }

@@ -146,6 +146,8 @@ static void shared_memory_of_the_producers_own(void **state)
     (void)state;
     limit(&rig, TW_QUOTA_SHM, 150 * 1024);
     hello.has_producer_provided_shmem = hello.producer_provided_shmem = true;
+    hello.has_shared_memory_page_size_hint_bytes = true;
+    hello.shared_memory_page_size_hint_bytes = 4096;
     for (int i = 0; i < 2; i++) {
         struct tw_shm shm;
         struct rig_peer *producer;

@@ -28,7 +28,7 @@ struct scene {
     uint32_t stall_ms, patience_ms;
 };
 
-static int start(struct scene *s, struct tw_daemon **ret_daemon, const char **ret_socket)
+static int start(struct scene *s, struct tw_daemon **ret_daemon, struct tw_bytes *ret_socket)
 {
     struct tw_daemon_options options = {
         .producer_socket = s->producer,
@@ -53,7 +53,7 @@ static void make_folder(struct scene *s)
 
 static void begin_with(struct scene *s, uint32_t stall_ms, uint32_t patience_ms)
 {
-    const char *socket;
+    struct tw_bytes socket;
 
     make_folder(s);
     s->stall_ms = stall_ms;
@@ -179,7 +179,7 @@ static void a_stale_socket_is_replaced(void **state)
     REQ("TW-NET-005");
     struct scene s;
     struct tw_sock_access access = {.mode = 0600, .group = (gid_t)-1};
-    const char *socket;
+    struct tw_bytes socket;
     int fd;
 
     (void)state;
@@ -196,12 +196,12 @@ static void a_live_socket_is_left_alone(void **state)
     struct scene s;
     struct tw_daemon *second;
     struct peer peer;
-    const char *socket;
+    struct tw_bytes socket;
 
     (void)state;
     begin(&s, 0);
     assert_int_equal(start(&s, &second, &socket), TW_E_EXISTS);
-    assert_ptr_equal(socket, s.producer);
+    assert_true(tw_bytes_eq_str(socket, s.producer));
     join(&peer, s.producer, &tw_producer_port);
     bind_peer(&s, &peer);
     leave(&peer);
@@ -212,7 +212,7 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
     REQ("TW-NET-005");
     struct scene s;
-    const char *socket;
+    struct tw_bytes socket;
     int fd;
 
     (void)state;
@@ -221,7 +221,7 @@ static void a_file_that_is_no_socket_is_left_alone(void **state)
     assert_true(fd >= 0);
     tw_fd_close(&fd);
     assert_int_equal(start(&s, &s.daemon, &socket), TW_E_EXISTS);
-    assert_ptr_equal(socket, s.consumer);
+    assert_true(tw_bytes_eq_str(socket, s.consumer));
     assert_int_equal(access(s.producer, F_OK), -1); /* the first is taken back */
     assert_int_equal(unlink(s.consumer), 0);
     s.daemon = NULL;
@@ -233,7 +233,7 @@ static void abstract_names_work(void **state)
     REQ("TW-NET-003");
     struct scene s;
     struct peer peer;
-    const char *socket;
+    struct tw_bytes socket;
 
     (void)state;
     make_folder(&s);

@@ -57,7 +57,7 @@ struct scene {
 static void begin(struct scene *s)
 {
     struct tw_daemon_options options = {.access = {{0600, (gid_t)-1}, {0600, (gid_t)-1}}};
-    const char *socket;
+    struct tw_bytes socket;
 
     *s = (struct scene){.flood = -1};
     snprintf(s->folder, sizeof(s->folder), "/tmp/tracewire-test-XXXXXX");

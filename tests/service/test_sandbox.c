@@ -58,7 +58,7 @@ static int remove_folder(void **state)
 /* Runs try in a child in the sandbox: 0, the errno it ended with, or the negative signal. */
 static int attempt(int (*try)(void), unsigned parts_wanted)
 {
-    struct tw_sandbox sandbox = {.sockets = {socket_path, "@abstract"}};
+    struct tw_sandbox sandbox = {.paths = {socket_path}};
     pid_t pid = fork();
     int status;
 

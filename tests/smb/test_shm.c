@@ -164,6 +164,7 @@ static void sizes_follow_upstreams_rules(void **state)
         {SIZE_MAX, SIZE_MAX, 32 << 20, 32768},
     };
 
+    REQ("TW-SHM-035");
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct tw_shm_sizes s = tw_shm_sizes_for(cases[i].size, cases[i].page);

@@ -34,7 +34,7 @@ if(TW_BUILD_DEPENDENCIES)
   set(TW_DEBIAN_SOURCES ${PROJECT_SOURCE_DIR}/build/debian-source)
   execute_process(
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/lib/debian-source ${TW_DEBIAN_SOURCES}
-            protobuf-c cmocka jansson zlib
+            protobuf-c cmocka jansson zlib pcre2
     COMMAND_ERROR_IS_FATAL ANY)
   # What their configure scripts would write; DEFINE says it all.
   set(TW_NO_CONFIG ${CMAKE_CURRENT_BINARY_DIR}/no-config)
@@ -49,5 +49,19 @@ if(TW_BUILD_DEPENDENCIES)
   tw_build_dependency(JANSSON jansson SOURCES src/*.c INCLUDE src android
     DEFINE HAVE_STDINT_H HAVE_FCNTL_H HAVE_UNISTD_H HAVE_SYS_TIME_H HAVE_SYS_TYPES_H
            HAVE_OPEN HAVE_CLOSE HAVE_READ HAVE_GETTIMEOFDAY)
+  # What its configure script would make is there under other names.
+  configure_file(${TW_DEBIAN_SOURCES}/pcre2/src/pcre2.h.generic
+                 ${TW_DEBIAN_SOURCES}/pcre2/src/pcre2.h COPYONLY)
+  configure_file(${TW_DEBIAN_SOURCES}/pcre2/src/pcre2_chartables.c.dist
+                 ${TW_DEBIAN_SOURCES}/pcre2/src/pcre2_chartables.c COPYONLY)
+  tw_build_dependency(PCRE2 pcre2 INCLUDE src
+    SOURCES src/pcre2_auto_possess.c src/pcre2_chartables.c src/pcre2_compile.c src/pcre2_context.c
+            src/pcre2_extuni.c src/pcre2_find_bracket.c src/pcre2_match.c src/pcre2_match_data.c
+            src/pcre2_newline.c src/pcre2_ord2utf.c src/pcre2_script_run.c src/pcre2_string_utils.c
+            src/pcre2_study.c src/pcre2_tables.c src/pcre2_ucd.c src/pcre2_valid_utf.c
+            src/pcre2_xclass.c
+    DEFINE PCRE2_CODE_UNIT_WIDTH=8 SUPPORT_PCRE2_8 LINK_SIZE=2 NEWLINE_DEFAULT=2 HEAP_LIMIT=20000000
+           MATCH_LIMIT=10000000 MATCH_LIMIT_DEPTH=MATCH_LIMIT PARENS_NEST_LIMIT=250
+           MAX_NAME_COUNT=10000 MAX_NAME_SIZE=32 HAVE_MEMMOVE HAVE_STDINT_H HAVE_LIMITS_H)
   tw_build_dependency(ZLIB zlib SOURCES *.c INCLUDE . DEFINE HAVE_UNISTD_H _LARGEFILE64_SOURCE=1)
 endif()

@@ -101,14 +101,6 @@ static bool bad_target_buffer(const struct tw_session *s)
     return false;
 }
 
-static bool regex_filter(const struct tw_session *s)
-{
-    for (size_t i = 0; i < s->config->n_data_sources; i++)
-        if (s->config->data_sources[i]->n_producer_name_regex_filter)
-            return true;
-    return false;
-}
-
 static bool on_clone(const struct tw_session *s)
 {
     for (size_t i = 0; i < s->config->n_buffers; i++)
@@ -173,7 +165,6 @@ static const struct {
     {large_data_source, "the config of a data source is over 120 KiB"},
     {same_buffer_name, "two buffers of the trace config have the same name"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
-    {regex_filter, "producer_name_regex_filter is not supported"},
     {bad_file_name, "bugreport_filename has more than letters, digits and -_."},
     {on_clone, "transfer_on_clone and clear_before_clone are not supported"},
     {boost, "priority_boost of the service is not supported"},

@@ -22,6 +22,7 @@
 #include "service/deadline.h"
 #include "service/limits.h"
 #include "service/packet_source.h"
+#include "service/patterns.h"
 #include "service/trace_buffer.h"
 #include "service/trigger_history.h"
 #include "service/triggers.h"
@@ -181,6 +182,7 @@ struct tw_session {
     int final_flush; /* Tw__TraceStats__FinalFlushOutcome */
 
     struct tw_triggers triggers;
+    struct tw_patterns patterns; /* of config */
 };
 
 /* Where a ReadBuffers stream stands. */

@@ -126,7 +126,7 @@ void tw_instances_join(struct tw_session *session, struct tw_data_source *source
     find_joined(session, source, joined);
     for (uint16_t i = 0; i < session->config->n_data_sources; i++)
         if (!(joined[i / 64] >> i % 64 & 1) &&
-            tw_instance_wanted(session->config, session->config->data_sources[i], source))
+            tw_instance_wanted(session, session->config->data_sources[i], source))
             join(session, source, i);
 }
 

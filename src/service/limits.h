@@ -62,6 +62,11 @@ enum {
     TW_TRIGGER_NAMES_MAX = 1024,
     /* Triggers of the last day that max_per_24_h counts, of 16 bytes. TW-LIM-103 */
     TW_TRIGGER_HISTORY_MAX = 4096,
+    /* Regular expressions in one config, and bytes of one. TW-LIM-104, TW-LIM-105 */
+    TW_PATTERNS_MAX = 64,
+    TW_PATTERN_MAX = 1024,
+    /* Steps of one match, some nanoseconds each: patterns for names need some dozens. TW-LIM-106 */
+    TW_PATTERN_STEPS_MAX = 10000,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,
     /* Packets looked at for one ReadBuffers reply, and replies built before others get a turn: a

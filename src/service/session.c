@@ -141,6 +141,7 @@ static void delete_session(struct tw_session *session)
 {
     tw_session_timers_clear(session);
     tw_triggers_deinit(session);
+    tw_patterns_deinit(&session->patterns);
     tw_flushes_free(session);
     tw_instances_free(session);
     free_buffers(session);
@@ -162,11 +163,14 @@ void tw_session_join_all(struct tw_session *session)
             tw_instances_join(session, source);
 }
 
-static int check(const struct tw_session *session, const char **ret_error)
+static int check(struct tw_session *session, const char **ret_error)
 {
     int rc = tw_config_check(session, ret_error);
-    const char *why = rc ? NULL : tw_session_rules_check(session);
+    const char *why;
 
+    if (!rc)
+        rc = tw_patterns_init(&session->patterns, session->config, ret_error);
+    why = rc ? NULL : tw_session_rules_check(session);
     if (why)
         *ret_error = why;
     return why ? TW_E_REFUSED : rc;

@@ -99,17 +99,6 @@ static bool same_trigger_name(const struct tw_session *s)
     return false;
 }
 
-static bool trigger_regex(const struct tw_session *s)
-{
-    for (size_t i = 0; i < triggers_of(s)->n_triggers; i++) {
-        const char *regex = triggers_of(s)->triggers[i]->producer_name_regex;
-
-        if (regex && regex[0])
-            return true;
-    }
-    return false;
-}
-
 static const struct {
     bool (*bad)(const struct tw_session *session);
     const char *text;
@@ -124,7 +113,6 @@ static const struct {
     {long_trigger_name, "the name of a trigger is over 1024 bytes"},
     {long_stop_delay, "stop_delay_ms of a trigger is over seven days"},
     {same_trigger_name, "two triggers have the same name"},
-    {trigger_regex, "producer_name_regex is not supported"},
 };
 
 int tw_trigger_check(const struct tw_session *session, const char **ret_error)

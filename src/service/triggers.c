@@ -206,10 +206,16 @@ static double random_share(const struct tw_service *service)
     return (double)(bits >> 11) / (double)(UINT64_C(1) << 53);
 }
 
-static bool wanted(const struct tw_session *session, const trigger_type *trigger, size_t n_in_24_h)
+static bool wanted(const struct tw_session *session, const trigger_type *trigger,
+                   const struct tw_producer *producer, size_t n_in_24_h)
 {
+    REQ("TW-TRIG-010");
     REQ("TW-TRIG-011");
     REQ("TW-TRIG-012");
+    const char *regex = trigger->producer_name_regex;
+
+    if (regex && regex[0] && !tw_patterns_match(&session->patterns, regex, producer->name))
+        return false;
     if (trigger->skip_probability > 0 && random_share(session->service) < trigger->skip_probability)
         return false;
     return trigger->max_per_24_h == 0 || n_in_24_h < trigger->max_per_24_h;
@@ -244,7 +250,7 @@ void tw_trigger_activate(struct tw_producer *producer, const char *name)
         const trigger_type *trigger = find(session, name, name_hash);
         struct tw_trigger_hit *hit;
 
-        if (!trigger || !wanted(session, trigger, n_in_24_h))
+        if (!trigger || !wanted(session, trigger, producer, n_in_24_h))
             continue;
         hit = new_hit(session, trigger, producer);
         if (!hit)

@@ -109,15 +109,6 @@ static void bugreport_elsewhere(Tw__TraceConfig *c)
     c->bugreport_filename = tw_pbc_str("../trace");
 }
 
-static void regex(Tw__TraceConfig *c)
-{
-    static char *list[1];
-
-    list[0] = tw_pbc_str(".*");
-    c->data_sources[0]->n_producer_name_regex_filter = 1;
-    c->data_sources[0]->producer_name_regex_filter = list;
-}
-
 static void into_file(Tw__TraceConfig *c)
 {
     c->has_write_into_file = c->write_into_file = true;
@@ -180,7 +171,6 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {target_of_another_name, "target_buffer"},
         {buffers_of_one_name, "same name"},
         {bugreport_elsewhere, "bugreport_filename"},
-        {regex, "producer_name_regex_filter"},
         {into_file, "write_into_file"},
         {into_path, "output_path"},
         {compressed, "compression"},

@@ -19,7 +19,7 @@ struct listener {
     struct tw_daemon *daemon;
     enum tw_service_port port;
     bool relay;
-    char *name;
+    char *name; /* NULL: it was handed over */
 };
 
 struct tw_daemon {
@@ -99,22 +99,45 @@ static int listen_on(struct tw_daemon *daemon, enum tw_service_port port, bool r
     return tw_loop_add(daemon->loop, &l->io);
 }
 
+/* Nothing of it can fail, so that what was handed over is owned from here on. */
+static void take_inherited(struct tw_daemon *daemon, const int fds[2])
+{
+    for (size_t port = 0; port < 2; port++)
+        if (fds[port] > 0)
+            daemon->listeners[daemon->n_listeners++] = (struct listener){
+                .daemon = daemon,
+                .port = (enum tw_service_port)port,
+                .io = {.fd = fds[port], .events = EPOLLIN, .fn = on_listen},
+            };
+}
+
+static int listen_on_inherited(struct tw_daemon *daemon)
+{
+    int rc = 0;
+
+    for (size_t i = 0; !rc && i < daemon->n_listeners; i++)
+        rc = tw_loop_add(daemon->loop, &daemon->listeners[i].io);
+    return rc;
+}
+
 static void on_refused(struct tw_peer peer, const char *what, void *user)
 {
     (void)user;
     tw_log_peer(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
 }
 
-/* Every name of a list. */
+/* Every name of a list, unless there is a socket in its place. */
 static int listen_on_all(struct tw_daemon *daemon, enum tw_service_port port, bool relay,
-                         const char *names, const struct tw_sock_access access[2],
+                         const char *names, const struct tw_daemon_options *o,
                          struct tw_bytes *ret_socket)
 {
     int rc = 0;
 
+    if (o->inherited[port] > 0 && !relay)
+        return 0;
     while (names && !rc) {
         *ret_socket = (struct tw_bytes){(const uint8_t *)names, strcspn(names, ",")};
-        rc = listen_on(daemon, port, relay, *ret_socket, &access[port]);
+        rc = listen_on(daemon, port, relay, *ret_socket, &o->access[port]);
         names = names[ret_socket->n] ? names + ret_socket->n + 1 : NULL;
     }
     return rc;
@@ -134,14 +157,13 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
         return rc;
     daemon->service->timers = tw_loop_timers(daemon->loop);
     tw_peers_init(&daemon->peers, daemon->loop, daemon->service, o->stall_ms);
-    rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, false, o->producer_socket, o->access,
-                       ret_socket);
+    rc = listen_on_inherited(daemon);
     if (!rc)
-        rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, true, o->relay_socket, o->access,
-                           ret_socket);
+        rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, false, o->producer_socket, o, ret_socket);
     if (!rc)
-        rc = listen_on_all(daemon, TW_SERVICE_CONSUMER, false, o->consumer_socket, o->access,
-                           ret_socket);
+        rc = listen_on_all(daemon, TW_SERVICE_PRODUCER, true, o->relay_socket, o, ret_socket);
+    if (!rc)
+        rc = listen_on_all(daemon, TW_SERVICE_CONSUMER, false, o->consumer_socket, o, ret_socket);
     return rc;
 }
 
@@ -156,6 +178,7 @@ int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
         return -ENOMEM;
     daemon->loop = loop;
     daemon->spare_fd = make_spare(daemon);
+    take_inherited(daemon, options->inherited);
     rc = start(daemon, options, ret_socket);
     if (rc) {
         tw_daemon_free(daemon);
@@ -182,7 +205,7 @@ void tw_daemon_free(struct tw_daemon *daemon)
     for (size_t i = 0; i < daemon->n_listeners; i++) {
         struct listener *l = &daemon->listeners[i];
 
-        if (tw_net_family(l->name) == AF_UNIX)
+        if (l->name && tw_net_family(l->name) == AF_UNIX)
             tw_sock_unlink(l->name);
         tw_loop_del(daemon->loop, &l->io);
         tw_fd_close(&l->io.fd);

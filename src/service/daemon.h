@@ -15,6 +15,9 @@ struct tw_daemon_options {
     /* Names as in base/net.h, separated by commas; they outlive the daemon. */
     const char *producer_socket, *consumer_socket;
     const char *relay_socket; /* the same for producers and relays: no Unix sockets. NULL: none */
+    /* By enum tw_service_port: a socket that listens already, in place of the names, which are not
+     * used then. It is taken, also on failure, and its file is not removed. 0: none. */
+    int inherited[2];
     struct tw_sock_access access[2];   /* by enum tw_service_port */
     struct tw_service_options service; /* refused is the daemon's own: it logs */
     uint32_t stall_ms; /* how long a peer may not read before it is dropped; 0: the usual */

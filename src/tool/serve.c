@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tracewire serve: the tracing service in the foreground. */
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "service/account.h"
+#include "tool/activation.h"
 #include "tool/notify.h"
 #include "tool/serve_options.h"
 #include "tool/tool.h"
@@ -39,7 +41,6 @@ static void on_signal(int signo, void *user)
     tw_loop_quit(user);
 }
 
-/* What the C library would read from files later, when the sandbox forbids it. */
 /* There is nothing to load again, so that SIGHUP is nothing, unless it is the end of the terminal
  * this was started from. What a peer does to a pipe or a file that it handed over is an error of
  * that write and no more. */
@@ -59,6 +60,7 @@ static int take_signals(struct tw_loop *loop)
     return tw_loop_signals(loop, &signals, on_signal, loop);
 }
 
+/* What the C library would read from files later, when the sandbox forbids it. */
 static void read_ahead(void)
 {
     tzset();
@@ -113,12 +115,29 @@ static int run(struct tw_loop *loop, const struct tw_serve_options *o)
     return serve(loop, daemon, o);
 }
 
+/* Sockets that come from outside are used in place of those of the options. */
+static int take_sockets(struct tw_daemon_options *options)
+{
+    int fds[2];
+    const char *why;
+
+    if (tw_activation(fds, &why))
+        return tw_usage_error("serve", "%s", why);
+    if (fds[0] < 0)
+        return TW_SERVE_GO_ON;
+    memcpy(options->inherited, fds, sizeof(fds));
+    options->producer_socket = options->consumer_socket = "a socket handed over";
+    return TW_SERVE_GO_ON;
+}
+
 int tw_cmd_serve(int argc, char **argv)
 {
     struct tw_serve_options options;
     struct tw_loop *loop;
     int rc, status = tw_serve_parse(argc, argv, &options);
 
+    if (status == TW_SERVE_GO_ON)
+        status = take_sockets(&options.daemon);
     if (status != TW_SERVE_GO_ON)
         return status;
     tw_log_set_level(options.log_level);

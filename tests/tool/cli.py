@@ -575,6 +575,71 @@ class Serve(Case):
         self.end(process, signal.SIGTERM)
         self.assertLess(len(process.stderr.readlines()), 150)
 
+    def handed_over(self, names, variables, sockets=None):
+        """A service that is given listening sockets as descriptors 3 and up."""
+        listeners = sockets or [socket.socket(socket.AF_UNIX) for _ in names]
+        for name, listener in zip(names, listeners):
+            self.addCleanup(listener.close)
+            if not sockets:
+                listener.bind(str(self.folder / name))
+                listener.listen()
+        high = [os.dup(listener.fileno()) for listener in listeners]
+        assignments = " ".join(variables)
+        moves = " ".join(f"{3 + i}<&{fd}" for i, fd in enumerate(high))
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", f'{assignments} exec "$0" serve {moves}', tracewire],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=high)
+        for fd in high:
+            os.close(fd)
+        self.addCleanup(self.discard, process)
+        return process
+
+    def test_sockets_are_taken_from_systemd(self):
+        names = ["consumer", "producer"]
+        for fd_names in ["consumer:producer", "tw-consumer.socket:tw-producer.socket"]:
+            process = self.handed_over(names, ["LISTEN_FDS=2", "LISTEN_PID=$$",
+                                               f"LISTEN_FDNAMES={fd_names}"])
+            self.assertIn("producers at a socket handed over", process.stderr.readline())
+            self.connect("producer")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(LIMIT), 0)
+            self.assertEqual(self.sockets(), ["consumer", "producer"])  # not ours to remove
+            for name in names:
+                (self.folder / name).unlink()
+
+    def test_sockets_are_taken_from_init(self):
+        process = self.handed_over(["producer", "consumer"], [
+            "ANDROID_SOCKET_traced_producer=3", "ANDROID_SOCKET_traced_consumer=4"])
+        self.assertIn("ready", process.stderr.readline())
+        self.connect("consumer")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(LIMIT), 0)
+
+    def test_sockets_for_somebody_else_are_left_alone(self):
+        process = self.handed_over(["producer", "consumer"], [
+            "LISTEN_FDS=2", "LISTEN_PID=1", "LISTEN_FDNAMES=producer:consumer",
+            f"PERFETTO_PRODUCER_SOCK_NAME={self.folder}/p",
+            f"PERFETTO_CONSUMER_SOCK_NAME={self.folder}/c"])
+        self.assertIn(f"producers at {self.folder}/p", process.stderr.readline())
+
+    def test_sockets_that_cannot_be_used_are_refused(self):
+        both = ["LISTEN_FDS=2", "LISTEN_PID=$$"]
+        for variables, sockets, word in [
+            ([*both, "LISTEN_FDNAMES=producer:other"], None, "neither"),
+            (both, None, "neither"),
+            ([*both, "LISTEN_FDNAMES=producer:producer"], None, "same port"),
+            (["LISTEN_FDS=1", "LISTEN_PID=$$", "LISTEN_FDNAMES=producer"], None, "only one"),
+            (["ANDROID_SOCKET_traced_producer=3"], None, "only one"),
+            (["ANDROID_SOCKET_traced_producer=99", "ANDROID_SOCKET_traced_consumer=4"], None,
+             "listens"),
+            ([*both, "LISTEN_FDNAMES=producer:consumer"], socket.socketpair(), "listens"),
+        ]:
+            process = self.handed_over(["producer", "consumer"], variables, sockets)
+            self.assertEqual(process.wait(LIMIT), 2, variables)
+            self.assertIn(word, process.stderr.read(), variables)
+            for name in self.sockets():
+                (self.folder / name).unlink()
+
     def test_a_stale_socket_is_replaced(self):
         crashed = self.serve()
         crashed.kill()

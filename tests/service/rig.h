@@ -24,6 +24,11 @@
     } while (0)
 _Noreturn void rig_fail(const char *file, int line, const char *what);
 
+struct rig;
+/* Called when a rig begins and before it ends; tests/faults/rigs.c has its own. */
+void rig_began(struct rig *rig);
+void rig_ends(struct rig *rig);
+
 enum { RIG_PEERS_MAX = 20, RIG_UID = 1000, RIG_FIRST_PID = 4000 };
 
 /* One event of a client session, kept. */

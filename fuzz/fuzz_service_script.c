@@ -107,6 +107,9 @@ static bool carry_down(struct peer *p, size_t max)
     if (!p->conn || p->over || tw_service_peek(p->conn, &bytes, &fd))
         return false;
     tw_rx_space(&p->client.rx, &to, &room);
+    CHECK(to || faults_fired());
+    if (!to)
+        return false;
     bytes.n = tw_min(tw_min(bytes.n, room), max);
     memcpy(to, bytes.p, bytes.n);
     fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -153,6 +156,11 @@ static void receive(struct peer *p, struct tw_bytes bytes, int *fds, size_t n_fd
         if (!p->conn)
             break;
         tw_service_space(p->conn, &to, &room);
+        CHECK(to || faults_fired());
+        if (!to) { /* no memory to receive with */
+            hang_up(p);
+            break;
+        }
         room = tw_min(room, bytes.n - n);
         memcpy(to, bytes.p + n, room);
         n += room;

@@ -23,6 +23,8 @@ SCOPE(int, tw_service_connect,
        void (*wake)(void *user), void *user, struct tw_service_conn **ret_conn),
       (service, port, peer, wake, user, ret_conn))
 SCOPE_VOID(tw_service_disconnect, (struct tw_service_conn * conn), (conn))
+SCOPE_VOID(tw_service_space, (struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret_n),
+           (conn, ret_p, ret_n))
 SCOPE_VOID(tw_service_received,
            (struct tw_service_conn * conn, size_t n, const int *fds, size_t n_fds),
            (faults_handed_in(conn, fds, n_fds), n, fds, n_fds))

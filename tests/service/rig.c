@@ -219,6 +219,10 @@ static bool carry_up(struct rig_peer *peer)
         return true;
     }
     tw_service_space(peer->conn, &to, &room);
+    if (!to) { /* no memory to receive with */
+        rig_disconnect(peer);
+        return true;
+    }
     bytes.n = tw_min(tw_min(bytes.n, room), tw_min(peer->rig->chunk_bytes, peer->cut_after));
     memcpy(to, bytes.p, bytes.n);
     fd = duplicate(fd);
@@ -240,6 +244,7 @@ static bool carry_down(struct rig_peer *peer)
     if (peer->deaf || tw_service_peek(peer->conn, &bytes, &fd))
         return false;
     tw_rx_space(&peer->client.rx, &to, &room);
+    RIG_MUST(to);
     bytes.n = tw_min(tw_min(bytes.n, room), peer->rig->chunk_bytes);
     memcpy(to, bytes.p, bytes.n);
     fd = duplicate(fd);

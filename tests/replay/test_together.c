@@ -28,6 +28,11 @@ enum { CONNS_MAX = 8, STEPS_MAX = 4096, IDS_MAX = 512, FDS_MAX = 8 };
 /* What became of a request. */
 enum fate { FATE_OPEN, FATE_GOOD, FATE_REFUSED };
 
+struct outcome {
+    enum fate fate;
+    size_t n; /* bytes of all answers */
+};
+
 struct step {
     uint64_t at_ns;
     size_t order, conn;
@@ -41,7 +46,7 @@ struct conn {
     struct tw_service_conn *conn; /* NULL before its first bytes */
     struct tw_buf replies;        /* of the recorded service, while loading */
     uint32_t method[IDS_MAX];     /* by request id; 0 for a bind or none */
-    enum fate theirs[IDS_MAX], ours[IDS_MAX];
+    struct outcome theirs[IDS_MAX], ours[IDS_MAX];
 };
 
 struct show {
@@ -60,18 +65,21 @@ static uint64_t clock_of(clockid_t id, void *user)
     return show->now_ns + (id == CLOCK_REALTIME ? 1700000000 : 1000) * TW_NS_PER_S;
 }
 
-static void note_reply(enum fate fates[IDS_MAX], const struct tw_frame *frame)
+static void note_reply(struct outcome outcomes[IDS_MAX], const struct tw_frame *frame)
 {
+    struct outcome *o;
+
     assert_true(frame->request_id < IDS_MAX);
+    o = &outcomes[frame->request_id];
+    assert_int_equal(o->fate, FATE_OPEN); /* nothing follows the last */
     if (frame->kind == TW_FRAME_BIND_REPLY) {
-        assert_int_equal(fates[frame->request_id], FATE_OPEN);
-        fates[frame->request_id] = frame->bind_reply.success ? FATE_GOOD : FATE_REFUSED;
+        o->fate = frame->bind_reply.success ? FATE_GOOD : FATE_REFUSED;
         return;
     }
     assert_int_equal(frame->kind, TW_FRAME_INVOKE_REPLY);
-    assert_int_equal(fates[frame->request_id], FATE_OPEN); /* nothing follows the last */
+    o->n += frame->invoke_reply.reply.n;
     if (!frame->invoke_reply.has_more)
-        fates[frame->request_id] = frame->invoke_reply.success ? FATE_GOOD : FATE_REFUSED;
+        o->fate = frame->invoke_reply.success ? FATE_GOOD : FATE_REFUSED;
 }
 
 static struct step *new_step(struct show *show, double t)
@@ -237,11 +245,11 @@ static void perform(struct show *show, const struct step *step)
     run_all(show);
 }
 
-/* Sessions about what the service says no to: detaching, cloning and triggers. They are served, and
- * what depends on that is refused. */
+/* Sessions about what the service says no to: cloning, and writing into a file, without which there
+ * is nothing to detach. They are served, and what depends on that is refused. */
 static bool is_refused(const char *folder)
 {
-    static const char *const names[] = {"/attach", "/clone", "/trig", "/triggered"};
+    static const char *const names[] = {"/attach", "/clone"};
 
     for (size_t i = 0; i < TW_ARRAY_LEN(names); i++)
         if (strlen(folder) > strlen(names[i]) &&
@@ -250,19 +258,31 @@ static bool is_refused(const char *folder)
     return false;
 }
 
+/* A trace that is empty there is empty here, and only such a one. */
+static bool is_worse(const struct outcome *theirs, const struct outcome *ours, uint32_t method,
+                     bool producer)
+{
+    bool reads = !producer && method == TW_CONSUMER_READ_BUFFERS;
+
+    return theirs->fate == FATE_GOOD &&
+           (ours->fate != FATE_GOOD || (reads && (theirs->n == 0) != (ours->n == 0)));
+}
+
 /* Prints and counts the requests that fared worse here. */
 static size_t count_worse(const struct show *show)
 {
+    static const char *const fates[] = {"never answered", "answered", "refused"};
     size_t worse = 0;
 
     for (size_t c = 0; c < show->n_conns; c++)
         for (size_t id = 0; id < IDS_MAX; id++) {
             const struct conn *conn = &show->conns[c];
 
-            if (conn->theirs[id] != FATE_GOOD || conn->ours[id] == FATE_GOOD)
+            if (!is_worse(&conn->theirs[id], &conn->ours[id], conn->method[id], conn->producer))
                 continue;
-            print_message("%s: request %zu, method %u: %s\n", conn->path, id, conn->method[id],
-                          conn->ours[id] == FATE_OPEN ? "never answered" : "refused");
+            print_message("%s: request %zu, method %u: %s with %zu bytes, not with %zu\n",
+                          conn->path, id, conn->method[id], fates[conn->ours[id].fate],
+                          conn->ours[id].n, conn->theirs[id].n);
             worse++;
         }
     return worse;

@@ -9,12 +9,14 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 import devtools
+import second_machine
 import service_state
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,7 +43,10 @@ data_sources {{
   }}
 }}
 duration_ms: {duration_ms}
-"""
+{more}"""
+
+# What a producer with emulated memory has written comes with a flush at the latest.
+REMOTE = "flush_period_ms: 300\ntrace_all_machines: true\n"
 
 EVENTS = """\
 select slice.name, slice.dur, coalesce(thread.name, 'no thread')
@@ -79,14 +84,15 @@ def wait_for(what, condition, seconds=READY_SECONDS):
 
 
 class Service:
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, more=()):
         self.producer_socket = str(folder / "producer.sock")
+        self.shares_memory = not more
         self.consumer_socket = str(folder / "consumer.sock")
         self.log = open(folder / "service.log", "ab")
         self.process = None
         self.command = [
             options.tracewire, "serve", "--producer-socket", self.producer_socket,
-            "--consumer-socket", self.consumer_socket,
+            "--consumer-socket", self.consumer_socket, *more,
         ]
 
     def start(self):
@@ -121,11 +127,12 @@ class Service:
 
 
 class Browser:
-    def __init__(self, service, folder):
+    def __init__(self, service, folder, wrapper=()):
         self.log = open(folder / "browser.log", "ab")
+        self.wrapped = bool(wrapper)
         profile = folder / "profile"
         self.process = subprocess.Popen(
-            [BROWSER, *BROWSER_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [*wrapper, BROWSER, *BROWSER_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             env={**os.environ, "PERFETTO_PRODUCER_SOCK_NAME": service.producer_socket},
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
         )
@@ -145,7 +152,8 @@ class Browser:
 
     def stop(self, verdict):
         self.page.close()
-        self.process.terminate()
+        os.kill(second_machine.child_of(self.process.pid) if self.wrapped else self.process.pid,
+                signal.SIGTERM)
         self.process.wait(20)
         with contextlib.suppress(Failure):
             wait_for("end of the browser's processes", lambda: not self.group(), 10)
@@ -162,7 +170,8 @@ class Browser:
 
 def start_record(options, service, folder, name, duration_ms):
     config = folder / f"{name}.txtpb"
-    config.write_text(CONFIG.format(duration_ms=duration_ms))
+    more = "" if service.shares_memory else REMOTE
+    config.write_text(CONFIG.format(duration_ms=duration_ms, more=more))
     with open(folder / f"{name}.log", "ab") as log:
         return subprocess.Popen(
             [options.tracewire, "record", "-c", config, "--txt", "-o", folder / f"{name}.pftrace"],
@@ -172,11 +181,14 @@ def start_record(options, service, folder, name, duration_ms):
 
 
 def renderer_is_traced(browser, service, label):
-    """Marks appear in the shared memory once the renderer has started its data source; no message
-    on the consumer's side says so."""
+    """Marks appear in the memory once the renderer has started its data source; no message on the
+    consumer's side says so."""
     if not browser.page.evaluate(f"warmUp('{label}')"):
         raise Failure("the page did not answer")
-    return service_state.shared_memory_holds(service.process.pid, f"warm-up-{label}".encode())
+    look = service_state.shared_memory_holds
+    if not service.shares_memory:
+        look = service_state.own_memory_holds
+    return look(service.process.pid, f"warm-up-{label}".encode())
 
 
 def record_answer(options, verdict, service, browser, folder, name, duration_ms=None):
@@ -284,18 +296,54 @@ def case_again(options, verdict, folder, stack):
     service.stop(verdict)
 
 
-CASES = {"plain": case_plain, "late": case_late, "restart": case_restart, "again": case_again}
+def case_relay(options, verdict, folder, stack):
+    """A second machine: a network and a time of its own, a relay there, the browser behind it."""
+    machine = second_machine.Machine(stack)
+    address = f"{machine.host_address}:{free_port()}"
+    service = start_service(options, folder, stack, ["--relay-socket", address])
+    service.producer_socket = machine.start_relay(address, folder)
+    browser = start_browser(service, folder, stack, machine.in_its_time)
+    begin = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    record_answer(options, verdict, service, browser, folder, "relay")
+    end = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    judge_machine(options, verdict, folder / "relay.pftrace", begin, end)
+    browser.stop(verdict)
+    machine.stop_relay()
+    service.producer_socket = str(folder / "producer.sock")
+    service.stop(verdict)
 
 
-def start_service(options, folder, stack):
-    service = Service(options, folder)
+def judge_machine(options, verdict, trace, begin, end):
+    """The marks are another machine's, and when they were set by the clock of this one."""
+    machines = ask(options, trace, "select raw_id from machine where raw_id is not null "
+                   "and raw_id != 0")
+    verdict.check("the trace has one other machine", len(machines) == 1, str(machines))
+    (first, last), = ask(options, trace, "select min(ts), max(ts) from slice where name glob "
+                         "'m[0-9]*'")
+    verdict.check("its events are in the time of this machine",
+                  begin <= int(first) <= int(last) <= end, f"{begin} {first} {last} {end}")
+
+
+CASES = {"plain": case_plain, "late": case_late, "restart": case_restart, "again": case_again,
+         "relay": case_relay}
+
+
+def free_port():
+    """One that was free a moment ago."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start_service(options, folder, stack, more=()):
+    service = Service(options, folder, more)
     stack.callback(service.discard)
     service.start()
     return service
 
 
-def start_browser(service, folder, stack):
-    browser = Browser(service, folder)
+def start_browser(service, folder, stack, wrapper=()):
+    browser = Browser(service, folder, wrapper)
     stack.callback(browser.discard)
     return browser
 
@@ -330,6 +378,7 @@ def main():
             with contextlib.ExitStack() as stack:
                 CASES[options.case](options, verdict, folder, stack)
         except (Failure, devtools.DevToolsError, service_state.ServiceError, OSError,
+                second_machine.Unavailable,
                 subprocess.SubprocessError) as e:
             verdict.check(f"case {options.case} runs to its end", False, f"{e!r}")
         if verdict.failed:

@@ -19,23 +19,23 @@ def query(consumer_socket, timeout=10):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
         s.settimeout(timeout)
         s.connect(consumer_socket)
-        _send(s, _field(2, 1) + _field(3, _field(1, b"ConsumerPort")))
-        bound = _one(_receive(s), 4)
-        if not bound or not _one(bound, 1):
+        send(s, field(2, 1) + field(3, field(1, b"ConsumerPort")))
+        bound = one(receive(s), 4)
+        if not bound or not one(bound, 1):
             raise ServiceError("the service did not bind ConsumerPort")
-        service = _one(bound, 2) or 0
-        call = _field(1, service) + _field(2, QUERY_SERVICE_STATE) + _field(3, b"")
-        _send(s, _field(2, 2) + _field(5, call))
+        service = one(bound, 2) or 0
+        call = field(1, service) + field(2, QUERY_SERVICE_STATE) + field(3, b"")
+        send(s, field(2, 2) + field(5, call))
         state = b""
         more = True
         while more:
-            reply = _one(_receive(s), 6)
-            if not reply or not _one(reply, 1):
+            reply = one(receive(s), 6)
+            if not reply or not one(reply, 1):
                 raise ServiceError("the service refused QueryServiceState")
             # Parts of a streamed reply concatenate to one message, as protobuf merges them.
-            for part in decode(_one(reply, 3) or b"").get(1, []):
+            for part in decode(one(reply, 3) or b"").get(1, []):
                 state += part
-            more = bool(_one(reply, 2))
+            more = bool(one(reply, 2))
     return decode(state)
 
 
@@ -44,11 +44,25 @@ def producer_names(state):
 
 
 def data_source_names(state):
-    return [_text(_one(source, 1) or b"", 1) for source in state.get(2, [])]
+    return [_text(one(source, 1) or b"", 1) for source in state.get(2, [])]
 
 
 def sessions_started(state):
     return (state.get(4) or [0])[-1]
+
+
+def own_memory_holds(pid, needle):
+    """Whether the process has these bytes in memory of its own, as trace buffers are."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            place, rights, _, _, inode, *name = line.split()
+            if not rights.startswith("rw") or inode != "0" or "[stack]" in name:
+                continue
+            begin, end = (int(a, 16) for a in place.split("-"))
+            memory.seek(begin)
+            if needle in memory.read(end - begin):
+                return True
+    return False
 
 
 def shared_memory_holds(pid, needle):
@@ -109,21 +123,21 @@ def _encode_varint(value):
     return out + bytes([value])
 
 
-def _field(number, value):
+def field(number, value):
     if isinstance(value, int):
         return _encode_varint(number << 3) + _encode_varint(value)
     return _encode_varint(number << 3 | 2) + _encode_varint(len(value)) + value
 
 
-def _one(message, number):
+def one(message, number):
     return (decode(message).get(number) or [None])[-1]
 
 
 def _text(message, number):
-    return (_one(message, number) or b"").decode(errors="replace")
+    return (one(message, number) or b"").decode(errors="replace")
 
 
-def _send(s, frame):
+def send(s, frame):
     s.sendall(struct.pack("<I", len(frame)) + frame)
 
 
@@ -137,7 +151,7 @@ def _take(s, n):
     return taken
 
 
-def _receive(s):
+def receive(s):
     (n,) = struct.unpack("<I", _take(s, 4))
     if n > FRAME_MAX:
         raise ServiceError(f"a frame of {n} bytes")

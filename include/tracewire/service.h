@@ -45,6 +45,9 @@ struct tw_service_options {
     void *user;
     /* 64 random bits, for the skip_probability of triggers; NULL: the kernel's. */
     uint64_t (*random)(void *user);
+    /* A directory in which consumers may have files made (output_path of a trace config); NULL:
+     * nowhere. It must outlive the service. */
+    const char *output_dir;
     const char *version;        /* for the system info packet; NULL: tracewire's own */
     uint32_t patience_ms;       /* for who owes a word or half a frame; 0: 30,000. TW-LIM-068 */
     uint64_t limits[TW_QUOTAS]; /* of one user; 0: the usual, see spec/limits.md */
@@ -53,7 +56,9 @@ struct tw_service_options {
     void (*refused)(struct tw_peer peer, const char *what, void *user);
 };
 
-/* options may be NULL. -ENOMEM. */
+/* options may be NULL. -ENOMEM, or what opening output_dir says. A consumer may have a trace
+ * written into a pipe, and one without readers raises SIGPIPE, which whoever embeds this ignores.
+ */
 TW_MUST_USE int tw_service_new(struct tw_service **ret_service,
                                const struct tw_service_options *options);
 /* Ends every connection without a word and frees everything. NULL is fine. */

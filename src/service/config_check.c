@@ -128,12 +128,6 @@ static bool session_events(const struct tw_session *s)
     return b && b->enable_concurrent_session_events;
 }
 
-static bool into_file(const struct tw_session *s)
-{
-    return (s->config->has_write_into_file && s->config->write_into_file) ||
-           (s->config->output_path && s->config->output_path[0]);
-}
-
 static bool compression(const struct tw_session *s)
 {
     return (s->config->has_compression_type && s->config->compression_type) ||
@@ -170,7 +164,6 @@ static const struct {
     {boost, "priority_boost of the service is not supported"},
     {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
     {session_events, "enable_concurrent_session_events is not supported"},
-    {into_file, "write_into_file and output_path are not supported"},
     {compression, "compression is not supported"},
     {filtering, "trace_filter is not supported"},
     {long_name, "unique_session_name is over 1024 bytes"},

@@ -75,7 +75,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
         tw_producer_free(conn->producer);
     tw_relay_free(conn);
     if (conn->session)
-        tw_session_free(conn->session);
+        tw_session_let_go(conn->session);
     TAILQ_REMOVE(&conn->service->conns, conn, next);
     tw_deadline_end(conn);
     tw_reading_deinit(&conn->reading);

@@ -4,6 +4,7 @@
 #include "consumer_port.pb-c.h"
 #include "service/change_config.h"
 #include "service/detach.h"
+#include "service/file_writer.h"
 #include "service/flush.h"
 #include "service/observe.h"
 #include "service/query.h"
@@ -71,7 +72,8 @@ static void answer_at_the_end(struct tw_service_conn *conn, const struct tw_host
     if (conn->ended.wanted)
         tw_conn_refuse(conn, conn->ended.id);
     conn->ended = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
-    if (conn->session && conn->session->state >= TW_SESSION_DISABLED)
+    if (conn->session && conn->session->state >= TW_SESSION_DISABLED &&
+        !tw_file_writer_busy(conn->session))
         tw_observe_disabled(conn->session);
 }
 
@@ -88,7 +90,8 @@ static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_ca
     if (!read_config_args(call->args, &args))
         tw_call_refuse(conn, call);
     else if (!args.attach_notification_only &&
-             (conn->session || tw_session_enable(conn, args.config, &error)))
+             (conn->session ||
+              tw_session_enable(conn, args.config, tw_rx_take_fd(&conn->host.rx), &error)))
         answer_enable_error(conn, call, error);
     else
         answer_at_the_end(conn, call);
@@ -144,7 +147,7 @@ static void free_buffers(struct tw_service_conn *conn, const struct tw_host_call
 {
     (void)msg;
     if (conn->session)
-        tw_session_free(conn->session);
+        tw_session_let_go(conn->session);
     tw_call_acknowledge(conn, call);
 }
 

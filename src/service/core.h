@@ -32,6 +32,7 @@
 #include "tracewire/service.h"
 #include "wire/pbc.h"
 
+struct tw_file_writer;
 struct tw_instance;
 struct tw_relay;
 struct tw_session;
@@ -106,6 +107,7 @@ struct tw_flush {
     struct tw_session *session;
     uint64_t id;
     struct tw_timer timeout;
+    bool write_after;      /* a pass of the file writer follows */
     struct tw_later reply; /* to the consumer; not wanted when the service asked */
     bool stop_after;       /* the last flush: the session ends with it */
     uint16_t *waiting_for; /* producer ids */
@@ -164,7 +166,10 @@ struct tw_session {
     bool told_all_started;
     uint64_t started_realtime_ns;
 
-    uint64_t ends_boot_ns; /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
+    uint64_t ends_boot_ns;         /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
+    struct tw_file_writer *writer; /* NULL: the consumer reads the trace itself */
+    bool let_go;                   /* nobody wants it any more: it goes when all is written */
+
     struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period;
 
     /* What the service itself has to say in the trace, until it is read. */
@@ -241,6 +246,7 @@ struct tw_service {
     struct tw_arena arena;                          /* the request being handled */
     struct tw_buf scratch;                          /* the reply being built */
     struct tw_gather body;                          /* the same, of ReadBuffers */
+    int output_dir;                                 /* where files may be made, -1: nowhere */
     struct tw_service_conn *lending; /* its queue may point into trace buffers; NULL: nobody's */
 
     uint32_t last_producer_id, last_buffer_id;

@@ -5,6 +5,7 @@
 
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/file_writer.h"
 #include "service/producer.h"
 #include "service/scrape.h"
 #include "service/service_packets.h"
@@ -41,6 +42,7 @@ static void complete(struct tw_flush *flush)
     struct tw_session *session = flush->session;
     struct tw_later reply = flush->reply;
     bool success = flush->n_waiting == 0, stop_after = flush->stop_after;
+    bool write_after = flush->write_after;
 
     free_flush(flush);
     tw_snapshot_clocks(session);
@@ -50,6 +52,8 @@ static void complete(struct tw_flush *flush)
     else
         session->flushes_failed++;
     answer(session, reply, success);
+    if (write_after && session->state == TW_SESSION_STARTED)
+        tw_file_writer_pass(session);
     if (!stop_after)
         return;
     session->final_flush = success ? TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_SUCCEEDED
@@ -172,6 +176,16 @@ void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint
 void tw_flush_periodic(struct tw_session *session)
 {
     (void)begin(session, 0, FLUSH_BY_SERVICE_PERIODIC);
+}
+
+void tw_flush_and_write(struct tw_session *session)
+{
+    struct tw_flush *flush = begin(session, 0, FLUSH_BY_SERVICE_PERIODIC);
+
+    if (flush)
+        flush->write_after = true;
+    else
+        tw_file_writer_pass(session);
 }
 
 void tw_flush_and_stop(struct tw_session *session)

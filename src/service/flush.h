@@ -8,6 +8,8 @@
 void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint64_t flags,
                            struct tw_later reply);
 void tw_flush_periodic(struct tw_session *session);
+/* Before what there is is written into the session's file. */
+void tw_flush_and_write(struct tw_session *session);
 /* The last flush; then the session stops. */
 void tw_flush_and_stop(struct tw_session *session);
 /* A producer has done every flush up to this one. */

@@ -125,6 +125,18 @@ enum {
 #define TW_STOP_TIMEOUT_MS      UINT32_C(5000)
 #define TW_FLUSH_TIMEOUT_MS     UINT32_C(5000)
 #define TW_SNAPSHOT_INTERVAL_MS UINT32_C(10000)
+/* Bytes that one turn of a file writer fetches, a packet more at most: the original's figure; and
+ * packets it looks at for that. TW-LIM-110, TW-LIM-111 */
+#define TW_FILE_BYTES_PER_TURN   ((size_t)1024 * 1024)
+#define TW_FILE_PACKETS_PER_TURN 4096
+/* Milliseconds between two passes of a file writer, at least, and when nothing is said: the
+ * original's figures. TW-LIM-112, TW-LIM-113 */
+#define TW_FILE_PERIOD_MIN_MS UINT32_C(100)
+#define TW_FILE_PERIOD_MS     UINT32_C(5000)
+/* Milliseconds after which a pipe or socket that is full is tried again, and after which it is
+ * given up when it took nothing: as a peer is (TW-LIM-031). TW-LIM-114, TW-LIM-115 */
+#define TW_FILE_RETRY_MS UINT32_C(100)
+#define TW_FILE_STALL_MS UINT32_C(10000)
 /* Below this a period asks for more wake-ups than its packets are worth. TW-LIM-029 */
 #define TW_PERIOD_MIN_MS UINT32_C(100)
 /* Seven days, in milliseconds: the original's figure. TW-LIM-030 */

@@ -200,6 +200,7 @@ void tw_query_capabilities(struct tw_service_conn *conn, uint64_t request_id)
     caps.n_observable_events = TW_ARRAY_LEN(events);
     caps.observable_events = events;
     caps.has_has_trace_config_output_path = caps.has_has_clone_session = true;
+    caps.has_trace_config_output_path = conn->service->output_dir >= 0;
     response.capabilities = &caps;
     tw_conn_reply(conn, request_id, &response.base, false, -1);
 }

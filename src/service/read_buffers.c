@@ -35,7 +35,8 @@ bool tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id)
 {
     struct tw_reading *r = &conn->reading;
 
-    if (!conn->session || r->active)
+    REQ("TW-TRACE-011");
+    if (!conn->session || conn->session->writer || r->active)
         return false;
     if (tw_packet_source_begin(&r->source, conn->session)) {
         tw_conn_doom(conn, "out of memory for the service's packets");

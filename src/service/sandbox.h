@@ -21,6 +21,7 @@ enum tw_sandbox_part {
 
 struct tw_sandbox {
     const char *paths[TW_LISTENERS_MAX]; /* may be unlinked at the end; NULL for none */
+    const char *output_dir;              /* where files may be made; NULL: nowhere */
 };
 
 /* Enters it, for good, as far as the kernel knows it. Returns the parts that hold, a set of

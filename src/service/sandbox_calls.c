@@ -46,6 +46,8 @@ static const char *const needed[] = {
     "fdatasync",
     "fstat",
     "fstat64",
+    "fstatfs",
+    "fstatfs64",
     "fsync",
     "ftruncate",
     "ftruncate64",
@@ -53,10 +55,12 @@ static const char *const needed[] = {
     "_llseek",
     "memfd_create",
     "newfstatat",
+    "pipe2",
     "pwrite64",
     "pwritev",
     "read",
     "readv",
+    "splice",
     "statx",
     "write",
     "writev",
@@ -206,6 +210,12 @@ static int add_unlink(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
     return 0;
 }
 
+/* Landlock says where. */
+static int add_create(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
+{
+    return sandbox->output_dir ? add(ctx, SCMP_ACT_ALLOW, "openat2", 0, NULL) : 0;
+}
+
 static int fill(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
 {
     int rc = add_all(ctx, SCMP_ACT_ALLOW, needed, TW_ARRAY_LEN(needed));
@@ -218,6 +228,8 @@ static int fill(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
         rc = add_fcntl(ctx);
     if (!rc)
         rc = add_abort(ctx);
+    if (!rc)
+        rc = add_create(ctx, sandbox);
     return rc ? rc : add_unlink(ctx, sandbox);
 }
 

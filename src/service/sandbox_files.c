@@ -35,21 +35,26 @@ static char *folder_of(const char *path)
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static int allow_unlink(int ruleset, const char *path)
+static int allow(int ruleset, uint64_t access, const char *folder)
 {
-    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE};
-    char *folder = folder_of(path);
+    struct landlock_path_beneath_attr rule = {.allowed_access = access};
     int rc = 0, folder_fd;
 
-    if (!folder)
-        return -ENOMEM;
     rule.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
     if (rule.parent_fd < 0 ||
         syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         rc = -errno;
     folder_fd = rule.parent_fd;
     tw_fd_close(&folder_fd);
+    return rc;
+}
+
+static int allow_unlink(int ruleset, const char *path)
+{
+    char *folder = folder_of(path);
+    int rc = folder ? allow(ruleset, LANDLOCK_ACCESS_FS_REMOVE_FILE, folder) : -ENOMEM;
+
+    free(folder);
     return rc;
 }
 
@@ -68,6 +73,9 @@ int tw_sandbox_files(const struct tw_sandbox *sandbox)
     for (size_t i = 0; !rc && i < TW_ARRAY_LEN(sandbox->paths); i++)
         if (sandbox->paths[i])
             rc = allow_unlink(ruleset, sandbox->paths[i]);
+    if (!rc && sandbox->output_dir)
+        rc = allow(ruleset, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE,
+                   sandbox->output_dir);
     if (!rc && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         rc = -errno;
     tw_fd_close(&ruleset);

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/req.h"
 #include "service/core.h"
 #include "service/machine.h"
 #include "service/producer.h"
 #include "service/session.h"
 
+static int open_output_dir(struct tw_service *service)
+{
+    const char *dir = service->options.output_dir;
+
+    if (!dir)
+        return 0;
+    service->output_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return service->output_dir < 0 ? -errno : 0;
+}
+
 int tw_service_new(struct tw_service **ret_service, const struct tw_service_options *options)
 {
     REQ("TW-LIM-024");
     struct tw_service *service = calloc(1, sizeof(*service));
+    int rc;
 
     if (!service)
         return -ENOMEM;
@@ -30,6 +43,12 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
     TAILQ_INIT(&service->conns);
     TAILQ_INIT(&service->producers);
     TAILQ_INIT(&service->sessions);
+    service->output_dir = -1;
+    rc = open_output_dir(service);
+    if (rc) {
+        tw_service_free(service);
+        return rc;
+    }
     *ret_service = service;
     return 0;
 }
@@ -51,6 +70,7 @@ void tw_service_free(struct tw_service *service)
     tw_arena_deinit(&service->arena);
     tw_buf_deinit(&service->scratch);
     tw_gather_deinit(&service->body);
+    tw_fd_close(&service->output_dir);
     free(service);
 }
 

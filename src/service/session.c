@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/req.h"
 #include "service/config_check.h"
 #include "service/data_source.h"
+#include "service/file_writer.h"
 #include "service/flush.h"
 #include "service/instance.h"
 #include "service/observe.h"
@@ -142,6 +144,7 @@ static void delete_session(struct tw_session *session)
     tw_session_timers_clear(session);
     tw_triggers_deinit(session);
     tw_patterns_deinit(&session->patterns);
+    tw_file_writer_free(session);
     tw_flushes_free(session);
     tw_instances_free(session);
     free_buffers(session);
@@ -176,14 +179,17 @@ static int check(struct tw_session *session, const char **ret_error)
     return why ? TW_E_REFUSED : rc;
 }
 
-int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, const char **ret_error)
+int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int fd,
+                      const char **ret_error)
 {
     struct tw_service *service = conn->service;
     struct tw_session *session = new_session(conn, config, ret_error);
     int rc;
 
-    if (!session)
+    if (!session) {
+        tw_fd_close(&fd);
         return TW_E_REFUSED;
+    }
     rc = check(session, ret_error);
     if (!rc) {
         REQ("TW-LIM-011");
@@ -191,6 +197,9 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, cons
         *ret_error = tw_quotas[TW_QUOTA_SESSIONS].passed;
         rc = tw_charge_set(&session->charge, TW_QUOTA_SESSIONS, 1);
     }
+    if (!rc)
+        rc = tw_file_writer_open(session, tw_fd_take(&fd), ret_error);
+    tw_fd_close(&fd);
     if (!rc) {
         *ret_error = "the service cannot allocate the trace buffers";
         rc = make_buffers(session);
@@ -247,7 +256,7 @@ static void disabled(struct tw_session *session)
         tw_scrape(session, producer);
     tw_snapshot_clocks(session);
     tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
-    tw_observe_disabled(session);
+    tw_file_writer_finish(session);
 }
 
 void tw_session_disable(struct tw_session *session)
@@ -285,19 +294,54 @@ void tw_session_end(struct tw_session *session)
         tw_session_disable(session); /* it waited for a trigger or for StartTracing */
 }
 
-void tw_session_free(struct tw_session *session)
+/* Nobody is left to wait for the data sources. */
+static void stop(struct tw_session *session)
+{
+    tw_session_disable(session);
+    if (session->state != TW_SESSION_STOPPING)
+        return;
+    if (session->writer) {
+        disabled(session);
+        return;
+    }
+    session->state = TW_SESSION_DISABLED;
+    tw_observe_disabled(session);
+}
+
+static void remove_session(struct tw_session *session)
+{
+    tw_session_leave(session);
+    TAILQ_REMOVE(&session->service->sessions, session, next);
+    delete_session(session);
+}
+
+void tw_session_let_go(struct tw_session *session)
 {
     REQ("TW-CONS-007");
-    struct tw_service *service = session->service;
 
-    tw_session_disable(session);
-    if (session->state == TW_SESSION_STOPPING) {
-        session->state = TW_SESSION_DISABLED; /* nobody is left to wait for the data sources */
-        tw_observe_disabled(session);
+    stop(session);
+    session->let_go = tw_file_writer_busy(session);
+    if (!session->let_go) {
+        remove_session(session);
+        return;
     }
-    TAILQ_REMOVE(&service->sessions, session, next);
+    tw_observe_disabled(session);
     tw_session_leave(session);
-    delete_session(session);
+}
+
+void tw_session_free(struct tw_session *session)
+{
+    session->let_go = false;
+    stop(session);
+    tw_file_writer_complete(session);
+    remove_session(session);
+}
+
+void tw_session_written(struct tw_session *session)
+{
+    tw_observe_disabled(session);
+    if (session->let_go)
+        remove_session(session);
 }
 
 void tw_session_leave(struct tw_session *session)

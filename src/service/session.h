@@ -5,10 +5,11 @@
 #include "service/core.h"
 
 /*
- * Makes a session of conn from its config and, unless that defers it, starts it. On failure
- * *ret_error is a static text for the consumer and nothing is left of it.
+ * Makes a session of conn from its config and, unless that defers it, starts it. fd is the one to
+ * write into, or -1; it is taken. On failure *ret_error is a static text for the consumer and
+ * nothing is left of it.
  */
-TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config,
+TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int fd,
                                   const char **ret_error);
 /* TW_E_INVALID unless it was enabled and not started. */
 TW_MUST_USE int tw_session_start(struct tw_session *session);
@@ -19,8 +20,13 @@ void tw_session_end(struct tw_session *session);
 void tw_session_disable(struct tw_session *session);
 /* Its consumer goes without it: whatever it still waits for is refused, but for EnableTracing. */
 void tw_session_leave(struct tw_session *session);
-/* Stops what runs and frees the buffers and everything else. */
+/* Its consumer wants no more of it: stops what runs and frees the buffers and everything else, as
+ * soon as what belongs into a file is there. */
+void tw_session_let_go(struct tw_session *session);
+/* The same at once: what a file does not take now is lost. */
 void tw_session_free(struct tw_session *session);
+/* Everything is where it belongs: the consumer is told. May free the session. */
+void tw_session_written(struct tw_session *session);
 
 /* Answers a call of the session's consumer, or nobody when there is none. reply NULL refuses. */
 void tw_session_reply(struct tw_session *session, uint64_t request_id,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/req.h"
+#include "service/file_writer.h"
 #include "service/flush.h"
 #include "service/producer.h"
 #include "service/service_packets.h"
@@ -26,7 +27,10 @@ static uint32_t snapshot_period(const struct tw_session *session)
 
 static uint32_t flush_period(const struct tw_session *session)
 {
-    return period_of(session->config->has_flush_period_ms, session->config->flush_period_ms);
+    const Tw__TraceConfig *c = session->config;
+
+    return tw_file_writer_flush_period(session,
+                                       period_of(c->has_flush_period_ms, c->flush_period_ms));
 }
 
 static uint32_t clear_period(const struct tw_session *session)
@@ -154,6 +158,7 @@ void tw_session_timers_start(struct tw_session *session)
         tw_service_arm(session->service, &session->flush_period, flush_period(session));
     if (clear_period(session))
         tw_service_arm(session->service, &session->clear_period, clear_period(session));
+    tw_file_writer_start(session);
 }
 
 void tw_session_timers_clear(struct tw_session *session)

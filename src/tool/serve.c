@@ -84,7 +84,7 @@ static int serve(struct tw_loop *loop, struct tw_daemon *daemon, const struct tw
 
     read_ahead();
     tw_daemon_paths(daemon, paths);
-    rc = tw_sandbox_serve(o->sandbox, paths, &sandbox);
+    rc = tw_sandbox_serve(o->sandbox, paths, o->daemon.service.output_dir, &sandbox);
     if (rc) {
         tw_log(TW_LOG_ERROR, "serve: the sandbox is %s, and all of it is required", sandbox);
     } else {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/account.h"
 #include "tool/tool.h"
@@ -37,6 +38,8 @@ static const char help[] =
     "                              connections (4096), sessions (5), shared-memory\n"
     "                              (1gb), output (64mb), requests (16384),\n"
     "                              descriptors (12288)\n"
+    "      --output-dir DIR        where consumers may have files made (output_path in a\n"
+    "                              trace config); by default nowhere\n"
     "      --sandbox WHEN          auto (default): give up files, privileges and all\n"
     "                              system calls that are not needed, as far as the\n"
     "                              kernel knows how; require: all of it, or end;\n"
@@ -154,6 +157,12 @@ static int set_limit(struct tw_serve_options *o, const char *text)
     return parse_limit(text, o->daemon.service.limits);
 }
 
+static int set_output_dir(struct tw_serve_options *o, const char *text)
+{
+    o->daemon.service.output_dir = text;
+    return access(text, W_OK | X_OK) == 0 ? 0 : TW_E_INVALID;
+}
+
 static int set_sandbox(struct tw_serve_options *o, const char *text)
 {
     return tw_sandbox_parse(text, &o->sandbox);
@@ -177,6 +186,7 @@ static const struct flag {
     {"consumer-mode", set_consumer_mode, "octal, at most 777"},
     {"consumer-group", set_consumer_group, "no such group"},
     {"limit", set_limit, "a name and a number over 0"},
+    {"output-dir", set_output_dir, "no directory that can be written to"},
     {"sandbox", set_sandbox, "auto, require or off"},
     {"log-level", set_log_level, "error, warn, info or debug"},
 };

@@ -19,9 +19,11 @@ int tw_sandbox_parse(const char *text, enum tw_sandbox_wish *ret_wish)
 
 #ifdef TW_NO_SANDBOX /* why this build has none: what its instruments need is forbidden there */
 
-static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **ret_text)
+static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char *output_dir,
+                      const char **ret_text)
 {
     (void)paths;
+    (void)output_dir;
     *ret_text = "off (" TW_NO_SANDBOX ")";
     return 0;
 }
@@ -34,7 +36,8 @@ enum { EVERYTHING = 1 };
 
 enum { EVERYTHING = TW_SANDBOX_ALL };
 
-static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **ret_text)
+static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char *output_dir,
+                      const char **ret_text)
 {
     static const char *const texts[TW_SANDBOX_ALL + 1] = {
         [0] = "off (the kernel has none of it)",
@@ -43,7 +46,7 @@ static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **re
         [TW_SANDBOX_PRIVILEGES | TW_SANDBOX_CALLS] = "partly on (the kernel has no Landlock)",
         [TW_SANDBOX_ALL] = "on",
     };
-    struct tw_sandbox sandbox;
+    struct tw_sandbox sandbox = {.output_dir = output_dir};
     unsigned parts;
 
     memcpy(sandbox.paths, paths, sizeof(sandbox.paths));
@@ -56,13 +59,13 @@ static unsigned enter(const char *const paths[TW_LISTENERS_MAX], const char **re
 #endif
 
 int tw_sandbox_serve(enum tw_sandbox_wish wish, const char *const paths[TW_LISTENERS_MAX],
-                     const char **ret_text)
+                     const char *output_dir, const char **ret_text)
 {
     if (wish == TW_SANDBOX_OFF) {
         *ret_text = "off";
         return 0;
     }
-    if (enter(paths, ret_text) != EVERYTHING && wish == TW_SANDBOX_REQUIRE)
+    if (enter(paths, output_dir, ret_text) != EVERYTHING && wish == TW_SANDBOX_REQUIRE)
         return TW_E_REFUSED;
     return 0;
 }

@@ -11,4 +11,5 @@ TW_MUST_USE int tw_sandbox_parse(const char *text, enum tw_sandbox_wish *ret_wis
 /* Enters the sandbox and says what holds in words that go behind "sandbox ". The paths are
  * those the service listens on and removes. TW_E_REFUSED: not all of it holds, and it has to. */
 TW_MUST_USE int tw_sandbox_serve(enum tw_sandbox_wish wish,
-                                 const char *const paths[TW_LISTENERS_MAX], const char **ret_text);
+                                 const char *const paths[TW_LISTENERS_MAX], const char *output_dir,
+                                 const char **ret_text);

@@ -55,13 +55,12 @@ static void on_refused(struct tw_peer peer, const char *what, void *user)
     rig->refused = what;
 }
 
-void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
+static void init(struct rig *rig, struct tw_service_options options)
 {
-    struct tw_service_options options = {
-        .clock_ns = rig_clock, .random = rig_random, .refused = on_refused, .user = rig};
-
-    if (limits)
-        memcpy(options.limits, limits, sizeof(options.limits));
+    options.clock_ns = rig_clock;
+    options.random = rig_random;
+    options.refused = on_refused;
+    options.user = rig;
     *rig = (struct rig){.now_ns = 1000 * TW_NS_PER_S, .uid = RIG_UID, .chunk_bytes = SIZE_MAX};
     rig->arena = TW_ARENA_INIT(RIG_ARENA_MAX);
     rig_began(rig);
@@ -70,7 +69,20 @@ void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
 
 void rig_init(struct rig *rig)
 {
-    rig_init_limited(rig, NULL);
+    init(rig, (struct tw_service_options){0});
+}
+
+void rig_init_in(struct rig *rig, const char *output_dir)
+{
+    init(rig, (struct tw_service_options){.output_dir = output_dir});
+}
+
+void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
+{
+    struct tw_service_options options = {0};
+
+    memcpy(options.limits, limits, sizeof(options.limits));
+    init(rig, options);
 }
 
 /* Sessions may outlive their consumers; nothing else is left when all peers have gone. A service

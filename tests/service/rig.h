@@ -71,6 +71,8 @@ struct rig {
 };
 
 void rig_init(struct rig *rig);
+/* The same with a directory for files, or NULL. */
+void rig_init_in(struct rig *rig, const char *output_dir);
 /* With limits of one user, as in tw_service_options; NULL: the usual ones. */
 void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS]);
 /* Also says goodbye to every peer that is left, and nothing may be charged to anybody then. */
@@ -152,6 +154,8 @@ struct rig_peer *rig_consumer(struct rig *rig);
 struct rig_peer *rig_consumer_as(struct rig *rig, int32_t uid);
 /* EnableTracing; returns the request's id. */
 uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config);
+/* The same with a descriptor, which is taken. */
+uint64_t rig_enable_with(struct rig_peer *consumer, const Tw__TraceConfig *config, int fd);
 /* A config with one ring buffer of 64 KiB and one data source of this name, in the arena. */
 Tw__TraceConfig *rig_config(struct rig *rig, const char *data_source);
 

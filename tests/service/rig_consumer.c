@@ -18,16 +18,24 @@ struct rig_peer *rig_consumer_as(struct rig *rig, int32_t uid)
     return peer;
 }
 
-uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config)
+uint64_t rig_enable_with(struct rig_peer *consumer, const Tw__TraceConfig *config, int fd)
 {
     Tw__EnableTracingRequest req = TW__ENABLE_TRACING_REQUEST__INIT;
+    struct tw_buf buf = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
     Tw__TraceConfig copy = *config;
     uint64_t id;
 
     req.trace_config = &copy;
-    id = rig_send(consumer, TW_CONSUMER_ENABLE_TRACING, &req.base);
+    RIG_MUST(!tw_pbc_pack(&req.base, &buf));
+    id = rig_send_raw(consumer, TW_CONSUMER_ENABLE_TRACING, tw_buf_bytes(&buf), false, fd);
+    tw_buf_deinit(&buf);
     rig_pump(consumer->rig);
     return id;
+}
+
+uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config)
+{
+    return rig_enable_with(consumer, config, -1);
 }
 
 static void *zeroed(struct rig *rig, size_t n)

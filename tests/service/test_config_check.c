@@ -114,11 +114,6 @@ static void into_file(Tw__TraceConfig *c)
     c->has_write_into_file = c->write_into_file = true;
 }
 
-static void into_path(Tw__TraceConfig *c)
-{
-    c->output_path = tw_pbc_str("trace");
-}
-
 static void compressed(Tw__TraceConfig *c)
 {
     c->has_compression_type = true;
@@ -172,7 +167,6 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {buffers_of_one_name, "same name"},
         {bugreport_elsewhere, "bugreport_filename"},
         {into_file, "write_into_file"},
-        {into_path, "output_path"},
         {compressed, "compression"},
         {compressed_otherwise, "compression"},
         {filtered, "trace_filter"},

@@ -238,7 +238,7 @@ static void nothing_is_dumped(void **state)
     (void)state;
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct tw_sandbox sandbox = {{NULL, NULL}};
+        struct tw_sandbox sandbox = {.sockets = {NULL, NULL}};
 
         if (tw_sandbox_enter(&sandbox) != TW_SANDBOX_ALL)
             _exit(ENTERED_NOT);

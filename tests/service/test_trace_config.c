@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* docs/trace-config.md says of every field of a trace config what the service does with it: whether
  * it says so of every field, and whether it is true. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +195,7 @@ static void try_config(struct trial *t, Tw__TraceConfig *config)
     rig_register(t->producer, "source");
     t->consumer = rig_consumer(&t->rig);
     t->config = config;
-    id = rig_enable(t->consumer, config);
+    id = rig_enable_with(t->consumer, config, open("/dev/null", O_WRONLY | O_CLOEXEC));
     response = rig_decode(t->consumer, rig_last(t->consumer, id),
                           &tw__enable_tracing_response__descriptor);
     t->error = response ? response->error : NULL;

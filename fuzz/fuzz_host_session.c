@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host's session against any client. The input: a byte of flags (bit 0: the consumer's port;
- * bit 1: the client never reads; the high half is 10: it sends the same again and again), a list of
+ * bit 1: the client never reads; bit 2: it may say who it is; bit 3: RelayPort is offered as well;
+ * the high half is 10: it sends the same again and again), a list of
  * choices for the pieces (see input_receive()), a list of choices for the answers, and then what
  * the client sends.
  */
@@ -11,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FLAG_CONSUMER = 1, FLAG_NEVER_READS = 2 };
+enum { FLAG_CONSUMER = 1, FLAG_NEVER_READS = 2, FLAG_IDENTITY = 4, FLAG_RELAY = 8 };
 enum { FLAGS_HIGH = 0xf0, AGAIN = 0xa0 }; /* seldom met by chance, as it takes long */
 /* Bytes of a stream that repeats itself: the shortest requests fill the queue of replies. */
 enum { AGAIN_BYTES = 256 * 1024 };
@@ -24,7 +25,7 @@ struct run {
     struct tw_host host;
     struct input_fds fds;
     struct tw_bytes answers;
-    bool never_reads;
+    bool never_reads, wants_identity;
     size_t n_calls;
     uint64_t later[TW_REQUESTS_MAX]; /* requests not answered yet */
     size_t n_later;
@@ -132,6 +133,14 @@ static void handle_call(struct run *run, const struct tw_host_call *call)
     int fd = choice & TAKE_FD ? tw_rx_take_fd(&run->host.rx) : -1;
 
     tw_fd_close(&fd);
+    if (call->method == TW_HOST_IDENTITY) {
+        REQ("TW-NET-017");
+        CHECK(run->wants_identity && run->host.state == TW_HOST_STATE_UNBOUND);
+        run->wants_identity = false;
+        input_touch(call->identity.machine_id_hint);
+        input_touch(call->identity.machine_name);
+        return;
+    }
     CHECK(call->method >= 1 && call->method <= run->host.port->n_methods);
     input_touch(call->args);
     if (call->drop_reply)
@@ -209,6 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run.answers = input_list(&input);
     CHECK(!tw_host_init(&run.host, flags & FLAG_CONSUMER ? &tw_consumer_port : &tw_producer_port));
     CHECK(!tw_rx_harden(&run.host.rx));
+    run.host.wants_identity = run.wants_identity = flags & FLAG_IDENTITY;
+    run.host.other = flags & FLAG_RELAY ? &tw_relay_port : NULL;
     check_outside(&run, TW_E_NOT_FOUND);
     if ((flags & FLAGS_HIGH) == AGAIN)
         input = again(input);

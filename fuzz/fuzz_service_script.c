@@ -18,7 +18,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PEERS = 4, STEPS_MAX = 128, CALLS_MAX = 64, RUNS_MAX = 100000 };
-enum { OPEN_CONSUMER = 1, OPEN_OTHER_USER = 2 }; /* of the high half of the argument */
+/* Of the high half of the argument. A remote one may say who it is, and be a relay. */
+enum { OPEN_CONSUMER = 1, OPEN_OTHER_USER = 2, OPEN_REMOTE = 4, OPEN_RELAY = 8 };
 enum { CALL_DROP = 1, CALL_FD = 2 };
 
 struct call {
@@ -215,15 +216,30 @@ static int new_fd(void)
     return tag_open(&run.fds, run.tag);
 }
 
+/* As a relay does, before anything else. */
+static int say_who(struct tw_client *client)
+{
+    struct tw_frame frame = {.kind = TW_FRAME_PEER_IDENTITY};
+
+    frame.peer_identity.machine_id_hint = (struct tw_bytes){(const uint8_t *)"m", 1};
+    return tw_tx_frame(&client->tx, &frame, -1);
+}
+
 static void open_peer(struct peer *p, uint8_t how)
 {
     bool consumer = how & OPEN_CONSUMER;
     struct tw_peer who = {.pid = 1000 + (int32_t)(p - run.peers),
-                          .uid = how & OPEN_OTHER_USER ? 1001 : 1000};
+                          .uid = how & OPEN_OTHER_USER ? 1001 : 1000,
+                          .remote = how & OPEN_REMOTE,
+                          .relay = true,
+                          .address_id = 77};
+    const struct tw_port *port = how & OPEN_RELAY ? &tw_relay_port : &tw_producer_port;
     int rc;
 
     *p = (struct peer){0};
-    rc = tw_client_init(&p->client, consumer ? &tw_consumer_port : &tw_producer_port);
+    rc = tw_client_init(&p->client, consumer ? &tw_consumer_port : port);
+    if (!rc && who.remote)
+        rc = say_who(&p->client);
     if (!rc)
         rc = tw_service_connect(run.service, consumer ? TW_SERVICE_CONSUMER : TW_SERVICE_PRODUCER,
                                 who, wake, p, &p->conn);

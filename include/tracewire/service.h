@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tracing service without its sockets: connections are bytes and descriptors in and out, time
- * comes from outside. The daemon puts sockets and an event loop around it; an embedder or a fuzzer
- * drives it directly. Not thread-safe: one thread owns a service and all its connections.
+ * libtracewire-service: the tracing service without its sockets. Connections are bytes and
+ * descriptors in and out, time comes from outside. The daemon puts sockets and an event loop around
+ * it; an embedder or a fuzzer drives it directly (examples/embed_service.c).
+ *
+ * An embedder does, for each connection, in turn: tw_service_space(), receive there,
+ * tw_service_received(), tw_service_run(), and send what tw_service_peek() gives. After wake() it
+ * runs and sends as well. Between that, tw_service_tick() when tw_service_next_tick_ns() says so.
+ *
+ * Nothing here blocks, and nothing a peer sends ends the process. Not thread-safe: one thread at a
+ * time uses a service and all its connections; several services share nothing. Callbacks come on
+ * the thread that made the call, during it.
+ *
+ * Structs that are passed in are copied; strings in them are the embedder's and outlive the
+ * service. What comes out belongs to the service. Results are those of tracewire/common.h.
  */
 #pragma once
 
@@ -11,8 +22,13 @@
 
 #include "tracewire/common.h"
 
-struct tw_service;
-struct tw_service_conn;
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct tw_service;      /* made by tw_service_new(), freed by tw_service_free() */
+struct tw_service_conn; /* made by tw_service_connect(), freed by tw_service_disconnect() */
 
 enum tw_service_port { TW_SERVICE_PRODUCER, TW_SERVICE_CONSUMER };
 
@@ -39,6 +55,7 @@ enum tw_quota {
     TW_QUOTAS,
 };
 
+/* All zero is a sensible choice. */
 struct tw_service_options {
     /* Nanoseconds of one of the kernel's clocks; NULL: clock_gettime(). */
     uint64_t (*clock_ns)(clockid_t id, void *user);
@@ -66,7 +83,7 @@ void tw_service_free(struct tw_service *service);
 
 /* When tw_service_tick() is wanted next, on CLOCK_MONOTONIC; UINT64_MAX: not at all. */
 uint64_t tw_service_next_tick_ns(const struct tw_service *service);
-/* Does what is due by now. */
+/* Does what is due by now; cheap when nothing is. */
 void tw_service_tick(struct tw_service *service);
 
 /*
@@ -83,7 +100,8 @@ void tw_service_disconnect(struct tw_service_conn *conn);
 /* Where the next received bytes go, once tw_service_run() has returned 0. *ret_n is 0 when there is
  * no memory for them: disconnect. */
 void tw_service_space(struct tw_service_conn *conn, uint8_t **ret_p, size_t *ret_n);
-/* n bytes were put there; n_fds descriptors came with them and are the service's now. */
+/* n bytes, at most *ret_n, were put there; n_fds descriptors came with the last of them and are the
+ * service's now. Those that it does not want are closed. */
 void tw_service_received(struct tw_service_conn *conn, size_t n, const int *fds, size_t n_fds);
 
 /*
@@ -115,3 +133,8 @@ void tw_service_settle(struct tw_service *service);
 
 /* Why the connection is to be closed: a static text; NULL if it is not. */
 const char *tw_service_why(const struct tw_service_conn *conn);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif

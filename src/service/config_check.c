@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/req.h"
+#include "service/compress.h"
 #include "service/guardrails.h"
 #include "service/trigger_check.h"
 
@@ -128,10 +129,13 @@ static bool session_events(const struct tw_session *s)
     return b && b->enable_concurrent_session_events;
 }
 
-static bool compression(const struct tw_session *s)
+static bool unknown_compression(const struct tw_session *s)
 {
-    return (s->config->has_compression_type && s->config->compression_type) ||
-           s->config->compression;
+    REQ("TW-TRACE-021");
+    const Tw__TraceConfig *c = s->config;
+    bool wanted = c->compression_type || (c->compression && c->compression->zstd);
+
+    return wanted && !tw_config_wants_deflate(c);
 }
 
 static bool filtering(const struct tw_session *s)
@@ -164,7 +168,7 @@ static const struct {
     {boost, "priority_boost of the service is not supported"},
     {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
     {session_events, "enable_concurrent_session_events is not supported"},
-    {compression, "compression is not supported"},
+    {unknown_compression, "no compression but deflate is supported"},
     {filtering, "trace_filter is not supported"},
     {long_name, "unique_session_name is over 1024 bytes"},
 };

@@ -200,9 +200,9 @@ static void arm_turn(struct tw_file_writer *w, uint32_t delay_ms)
         fail(w, -ENOMEM);
 }
 
-static int put_part(struct tw_file_writer *w, struct tw_bytes part)
+static int put_part(struct tw_file_writer *w, struct tw_bytes part, bool stays)
 {
-    if (part.n < LEND_MIN || w->source.stage != TW_PACKETS_OF_BUFFERS)
+    if (part.n < LEND_MIN || !stays)
         return tw_gather_put(&w->waiting, part);
     return tw_gather_lend(&w->waiting, part);
 }
@@ -224,7 +224,7 @@ static int put_packet(struct tw_file_writer *w, const struct tw_packet *packet)
         return TW_E_LIMIT;
     rc = tw_gather_put(&w->waiting, (struct tw_bytes){bytes, tw_writer_size(&head)});
     for (size_t i = 0; i <= packet->n_slices && !rc; i++)
-        rc = put_part(w, tw_packet_part(packet, i));
+        rc = put_part(w, tw_packet_part(packet, i), packet->stays);
     w->bytes += size;
     return rc;
 }
@@ -242,7 +242,7 @@ static int gather(struct tw_file_writer *w)
             rc = put_packet(w, &packet);
         if (rc && rc != TW_AGAIN)
             return rc;
-        if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN)
+        if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN || (!rc && w->source.compresses))
             return 0;
     }
     return 0;

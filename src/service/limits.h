@@ -129,6 +129,8 @@ enum {
  * packets it looks at for that. TW-LIM-110, TW-LIM-111 */
 #define TW_FILE_BYTES_PER_TURN   ((size_t)1024 * 1024)
 #define TW_FILE_PACKETS_PER_TURN 4096
+/* Bytes of packets that are compressed together: as many as take some milliseconds. TW-LIM-116 */
+#define TW_COMPRESS_BATCH ((size_t)128 * 1024)
 /* Milliseconds between two passes of a file writer, at least, and when nothing is said: the
  * original's figures. TW-LIM-112, TW-LIM-113 */
 #define TW_FILE_PERIOD_MIN_MS UINT32_C(100)

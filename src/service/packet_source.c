@@ -2,6 +2,7 @@
 #include "service/packet_source.h"
 
 #include "base/req.h"
+#include "service/compress.h"
 #include "service/core.h"
 #include "service/packet_check.h"
 #include "service/sequences.h"
@@ -14,21 +15,32 @@ enum {
     PACKET_TRUSTED_UID = 3,
     PACKET_SEQUENCE_ID = 10,
     PACKET_DROPPED = 42,
+    PACKET_COMPRESSED = 50,
     PACKET_TRUSTED_PID = 79,
     PACKET_MACHINE_ID = 98,
 };
 
+enum { TRACE_PACKET = 1, HEAD_MAX = 8 }; /* field of Trace; bytes of a tag and a length */
+
+/* Bytes of packets that are compressed together: the last of them may be of any size. */
+#define BATCH_MAX (TW_COMPRESS_BATCH + TW_PACKET_MAX + HEAD_MAX)
 /* Bytes of service packets kept for one pass: config and stats of the largest session fit. */
 #define SERVICE_PACKETS_MAX ((size_t)4 * 1024 * 1024)
 
 void tw_packet_source_init(struct tw_packet_source *src)
 {
-    *src = (struct tw_packet_source){.own = TW_BUF_INIT(SERVICE_PACKETS_MAX)};
+    *src = (struct tw_packet_source){
+        .own = TW_BUF_INIT(SERVICE_PACKETS_MAX),
+        .batch = TW_BUF_INIT(BATCH_MAX),
+        .compressed = TW_BUF_INIT(2 * BATCH_MAX),
+    };
 }
 
 void tw_packet_source_deinit(struct tw_packet_source *src)
 {
     tw_buf_deinit(&src->own);
+    tw_buf_deinit(&src->batch);
+    tw_buf_deinit(&src->compressed);
     tw_packet_source_init(src);
 }
 
@@ -52,6 +64,7 @@ int tw_packet_source_begin(struct tw_packet_source *src, struct tw_session *sess
 {
     tw_packet_source_deinit(src);
     src->session = session;
+    src->compresses = tw_config_wants_deflate(session->config);
     if (tw_triggers_hide_trace(session)) {
         src->stage = TW_PACKETS_AFTER; /* and nothing to say there */
         return 0;
@@ -102,6 +115,7 @@ static int check_and_stamp(struct tw_packet_source *src, const struct tw_packet_
         .slices = out->slices,
         .n_slices = out->n_slices,
         .stamp = write_stamp(src, seq, out),
+        .stays = true,
     };
     ret_packet->size = out->size + ret_packet->stamp.n;
     seq->untold = 0;
@@ -151,7 +165,7 @@ static int begin_after(struct tw_packet_source *src)
     return rc;
 }
 
-int tw_packet_source_next(struct tw_packet_source *src, struct tw_packet *ret_packet)
+static int next_plain(struct tw_packet_source *src, struct tw_packet *ret_packet)
 {
     int rc = src->stage == TW_PACKETS_OF_BUFFERS ? next_of_buffers(src, ret_packet)
                                                  : next_own(src, ret_packet);
@@ -164,4 +178,61 @@ int tw_packet_source_next(struct tw_packet_source *src, struct tw_packet *ret_pa
     else
         rc = begin_after(src);
     return rc < 0 ? rc : TW_AGAIN;
+}
+
+/* Adds a packet to those that are to become one. */
+static int add_to_batch(struct tw_packet_source *src, const struct tw_packet *packet)
+{
+    uint8_t bytes[HEAD_MAX];
+    struct tw_writer head = tw_writer_of(bytes, sizeof(bytes));
+    int rc;
+
+    tw_put_len(&head, TRACE_PACKET, packet->size);
+    rc = tw_buf_append(&src->batch, bytes, tw_writer_size(&head));
+    for (size_t i = 0; i <= packet->n_slices && !rc; i++) {
+        struct tw_bytes part = tw_packet_part(packet, i);
+
+        rc = tw_buf_append(&src->batch, part.p, part.n);
+    }
+    return rc;
+}
+
+/* Makes the batch one packet, and begins a new one. */
+static int compress_batch(struct tw_packet_source *src, struct tw_packet *ret_packet)
+{
+    REQ("TW-TRACE-020");
+    struct tw_writer head = tw_writer_of(src->stamp, sizeof(src->stamp));
+    int rc = tw_deflate(tw_buf_bytes(&src->batch), &src->compressed);
+
+    tw_buf_deinit(&src->batch);
+    if (rc)
+        return rc;
+    tw_put_len(&head, PACKET_COMPRESSED, src->compressed.n);
+    src->compressed_slices[0] = (struct tw_bytes){src->stamp, tw_writer_size(&head)};
+    src->compressed_slices[1] = tw_buf_bytes(&src->compressed);
+    *ret_packet = (struct tw_packet){
+        .slices = src->compressed_slices,
+        .n_slices = TW_ARRAY_LEN(src->compressed_slices),
+        .size = src->compressed_slices[0].n + src->compressed_slices[1].n,
+    };
+    return 0;
+}
+
+int tw_packet_source_next(struct tw_packet_source *src, struct tw_packet *ret_packet)
+{
+    REQ("TW-LIM-116");
+    struct tw_packet packet;
+    int rc;
+
+    if (!src->compresses)
+        return next_plain(src, ret_packet);
+    rc = next_plain(src, &packet);
+    if (rc == TW_MORE)
+        return src->batch.n ? compress_batch(src, ret_packet) : TW_MORE;
+    if (rc)
+        return rc;
+    rc = add_to_batch(src, &packet);
+    if (rc)
+        return rc;
+    return src->batch.n < TW_COMPRESS_BATCH ? TW_AGAIN : compress_batch(src, ret_packet);
 }

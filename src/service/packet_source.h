@@ -3,7 +3,9 @@
  * What a session has to say, packet by packet: what the service writes before the buffers, the
  * buffers one after the other, what it writes after them. A producer's packet is checked, and
  * stamped with what the service vouches for; one that cannot be handed on is told with the next of
- * its sequence. Where the packets go is the business of the reader: ReadBuffers, or a file.
+ * its sequence. When the config asks for compression, what comes out are packets that hold many of
+ * those, compressed together. Where the packets go is the business of the reader: ReadBuffers, or a
+ * file.
  */
 #pragma once
 
@@ -24,6 +26,7 @@ struct tw_packet {
     size_t n_slices;
     struct tw_bytes stamp;
     size_t size; /* bytes of all; never 0 */
+    bool stays;  /* the slices lie in a trace buffer, and not in the source */
 };
 
 struct tw_packet_source {
@@ -34,6 +37,12 @@ struct tw_packet_source {
     struct tw_bytes own_slice;
     size_t buffer_index; /* which of the session's buffers is being read */
     uint8_t stamp[TW_STAMP_MAX];
+
+    /* With compression: a Trace message of the packets that are to become one, and that one's
+     * bytes behind their head. */
+    bool compresses;
+    struct tw_buf batch, compressed;
+    struct tw_bytes compressed_slices[2];
 };
 
 void tw_packet_source_init(struct tw_packet_source *src);

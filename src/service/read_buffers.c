@@ -99,12 +99,6 @@ static int to_buf(void *to, struct tw_bytes part)
     return tw_buf_append(to, part.p, part.n);
 }
 
-/* What a trace buffer holds stays there until the turn ends; other packets are short-lived. */
-static bool is_lent(const struct tw_reading *r)
-{
-    return r->source.stage == TW_PACKETS_OF_BUFFERS && r->packet.slices != &r->carried;
-}
-
 /* As much of the packet as there is room for, as one slice. */
 static int put_slice(struct tw_reading *r, struct tw_gather *body)
 {
@@ -117,7 +111,7 @@ static int put_slice(struct tw_reading *r, struct tw_gather *body)
     tw_put_len(&head, SLICE_DATA, n);
     rc = tw_gather_put(body, (struct tw_bytes){.p = bytes, .n = tw_writer_size(&head)});
     if (!rc)
-        rc = take(r, n, is_lent(r) ? by_loan : by_copy, body);
+        rc = take(r, n, r->packet.stays ? by_loan : by_copy, body);
     tail = tw_writer_of(bytes, sizeof(bytes));
     tw_put_bool(&tail, SLICE_LAST, r->left == 0);
     return rc ? rc : tw_gather_put(body, (struct tw_bytes){bytes, tw_writer_size(&tail)});

@@ -114,16 +114,13 @@ static void into_file(Tw__TraceConfig *c)
     c->has_write_into_file = c->write_into_file = true;
 }
 
-static void compressed(Tw__TraceConfig *c)
-{
-    c->has_compression_type = true;
-    c->compression_type = TW__TRACE_CONFIG__COMPRESSION_TYPE__COMPRESSION_TYPE_DEFLATE;
-}
-
 static void compressed_otherwise(Tw__TraceConfig *c)
 {
     static Tw__TraceConfig__CompressionConfig z = TW__TRACE_CONFIG__COMPRESSION_CONFIG__INIT;
+    static Tw__TraceConfig__CompressionConfig__Zstd zstd =
+        TW__TRACE_CONFIG__COMPRESSION_CONFIG__ZSTD__INIT;
 
+    z.zstd = &zstd;
     c->compression = &z;
 }
 
@@ -167,8 +164,7 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {buffers_of_one_name, "same name"},
         {bugreport_elsewhere, "bugreport_filename"},
         {into_file, "write_into_file"},
-        {compressed, "compression"},
-        {compressed_otherwise, "compression"},
+        {compressed_otherwise, "no compression but deflate"},
         {filtered, "trace_filter"},
         {long_name, "unique_session_name"},
     };

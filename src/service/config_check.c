@@ -102,14 +102,6 @@ static bool bad_target_buffer(const struct tw_session *s)
     return false;
 }
 
-static bool on_clone(const struct tw_session *s)
-{
-    for (size_t i = 0; i < s->config->n_buffers; i++)
-        if (s->config->buffers[i]->transfer_on_clone || s->config->buffers[i]->clear_before_clone)
-            return true;
-    return false;
-}
-
 static bool boost(const struct tw_session *s)
 {
     return s->config->priority_boost != NULL;
@@ -164,7 +156,6 @@ static const struct {
     {same_buffer_name, "two buffers of the trace config have the same name"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
     {bad_file_name, "bugreport_filename has more than letters, digits and -_."},
-    {on_clone, "transfer_on_clone and clear_before_clone are not supported"},
     {boost, "priority_boost of the service is not supported"},
     {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
     {session_events, "enable_concurrent_session_events is not supported"},

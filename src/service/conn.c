@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/req.h"
+#include "service/clone.h"
 #include "service/core.h"
 #include "service/machine.h"
 #include "service/producer.h"
@@ -74,6 +75,7 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     if (conn->producer)
         tw_producer_free(conn->producer);
     tw_relay_free(conn);
+    tw_clone_of_conn_end(conn);
     if (conn->session)
         tw_session_let_go(conn->session);
     TAILQ_REMOVE(&conn->service->conns, conn, next);

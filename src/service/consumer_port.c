@@ -3,6 +3,7 @@
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
 #include "service/change_config.h"
+#include "service/clone.h"
 #include "service/detach.h"
 #include "service/file_writer.h"
 #include "service/flush.h"
@@ -243,7 +244,27 @@ static void query_capabilities(struct tw_service_conn *conn, const struct tw_hos
         tw_query_capabilities(conn, call->request_id);
 }
 
-/* SaveTraceForBugreport and CloneSession have no handler yet: they are refused. */
+/* As the original answers since it was replaced. */
+static void save_trace_for_bugreport(struct tw_service_conn *conn, const struct tw_host_call *call,
+                                     const ProtobufCMessage *msg)
+{
+    REQ("TW-CONS-060");
+    Tw__SaveTraceForBugreportResponse response = TW__SAVE_TRACE_FOR_BUGREPORT_RESPONSE__INIT;
+
+    (void)msg;
+    if (call->drop_reply)
+        return;
+    response.has_success = true;
+    response.msg = tw_pbc_str("SaveTraceForBugreport is no more; use CloneSession");
+    tw_conn_reply(conn, call->request_id, &response.base, false, -1);
+}
+
+static void clone_session(struct tw_service_conn *conn, const struct tw_host_call *call,
+                          const ProtobufCMessage *msg)
+{
+    tw_clone_begin(conn, call, (const void *)msg);
+}
+
 const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_ENABLE_TRACING] = {NULL, enable_tracing, true},
     [TW_CONSUMER_DISABLE_TRACING] = {&tw__disable_tracing_request__descriptor, disable_tracing,
@@ -260,6 +281,9 @@ const struct tw_port_handler tw_consumer_handlers[TW_CONSUMER_METHOD_MAX] = {
     [TW_CONSUMER_OBSERVE_EVENTS] = {&tw__observe_events_request__descriptor, observe_events, false},
     [TW_CONSUMER_QUERY_SERVICE_STATE] = {&tw__query_service_state_request__descriptor,
                                          query_service_state, false},
+    [TW_CONSUMER_SAVE_TRACE_FOR_BUGREPORT] = {&tw__save_trace_for_bugreport_request__descriptor,
+                                              save_trace_for_bugreport, false},
+    [TW_CONSUMER_CLONE_SESSION] = {&tw__clone_session_request__descriptor, clone_session, false},
     [TW_CONSUMER_QUERY_CAPABILITIES] = {&tw__query_capabilities_request__descriptor,
                                         query_capabilities, false},
 };

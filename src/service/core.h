@@ -107,11 +107,33 @@ struct tw_flush {
     struct tw_session *session;
     uint64_t id;
     struct tw_timer timeout;
-    bool write_after;      /* a pass of the file writer follows */
-    struct tw_later reply; /* to the consumer; not wanted when the service asked */
-    bool stop_after;       /* the last flush: the session ends with it */
-    uint16_t *waiting_for; /* producer ids */
+    bool write_after;       /* a pass of the file writer follows */
+    struct tw_later reply;  /* to the consumer; not wanted when the service asked */
+    bool stop_after;        /* the last flush: the session ends with it */
+    struct tw_clone *clone; /* that it is for, or NULL */
+    bool taken_away;        /* which of the clone's buffers */
+    uint16_t *waiting_for;  /* producer ids */
     size_t n_waiting;
+};
+
+/* What made a consumer clone a session, as it says; without a name there is nothing. */
+struct tw_clone_trigger {
+    char *name, *producer;
+    int32_t uid;
+    uint64_t ns, delay_ms;
+};
+
+/* A clone under way. */
+struct tw_clone {
+    TAILQ_ENTRY(tw_clone) next; /* of its session */
+    struct tw_session *session; /* that is cloned */
+    struct tw_service_conn *conn;
+    struct tw_later reply;
+    struct tw_trace_buffer *buffers[TW_SESSION_BUFFERS_MAX]; /* as far as they are there */
+    uint64_t started_ns, copied_ns[2]; /* CLOCK_BOOTTIME; of buffers copied, and taken away */
+    size_t n_flushes;                  /* that have not ended */
+    bool flush_failed;
+    struct tw_clone_trigger trigger;
 };
 
 enum tw_session_state {
@@ -136,11 +158,14 @@ enum tw_lifecycle {
     TW_LIFECYCLE_READ_COMPLETE = 4,
     TW_LIFECYCLE_DISABLED = 5,
     TW_LIFECYCLE_FLUSH_STARTED = 9,
+    TW_LIFECYCLE_CLONE_STARTED = 10,
+    TW_LIFECYCLE_BUFFER_CLONED = 11, /* its value is the index of the buffer */
 };
 
 struct tw_lifecycle_event {
     enum tw_lifecycle kind;
-    uint64_t ns; /* CLOCK_BOOTTIME */
+    uint32_t value; /* of kinds that are not just true */
+    uint64_t ns;    /* CLOCK_BOOTTIME */
 };
 
 struct tw_session {
@@ -163,6 +188,9 @@ struct tw_session {
     size_t n_instances, n_in_state[TW_INSTANCE_STATES];
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
+    TAILQ_HEAD(, tw_clone) clones; /* of it, under way */
+    struct tw_clone_trigger clone_trigger;
+    uint64_t copied_ns[2]; /* of a clone: as in struct tw_clone */
     bool told_all_started;
     uint64_t started_realtime_ns;
 
@@ -226,6 +254,7 @@ struct tw_service_conn {
     struct tw_relay *relay;       /* relay port, after its first call */
 
     struct tw_session *session; /* consumer port, after EnableTracing, Attach or CloneSession */
+    struct tw_clone *cloning;   /* what CloneSession waits for */
     struct tw_later ended;      /* EnableTracing: answered when its session ends */
     struct tw_reading reading;
     struct tw_querying querying;

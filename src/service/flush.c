@@ -5,6 +5,7 @@
 
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/clone.h"
 #include "service/file_writer.h"
 #include "service/producer.h"
 #include "service/scrape.h"
@@ -43,6 +44,8 @@ static void complete(struct tw_flush *flush)
     struct tw_later reply = flush->reply;
     bool success = flush->n_waiting == 0, stop_after = flush->stop_after;
     bool write_after = flush->write_after;
+    bool taken_away = flush->taken_away;
+    struct tw_clone *clone = flush->clone;
 
     free_flush(flush);
     tw_snapshot_clocks(session);
@@ -52,6 +55,8 @@ static void complete(struct tw_flush *flush)
     else
         session->flushes_failed++;
     answer(session, reply, success);
+    if (clone)
+        tw_clone_flushed(clone, taken_away, success);
     if (write_after && session->state == TW_SESSION_STARTED)
         tw_file_writer_pass(session);
     if (!stop_after)
@@ -88,6 +93,19 @@ static bool scrapes_itself(const struct tw_producer *producer)
     return producer->scraping && tw_producer_emulates(producer);
 }
 
+/* A flush for a clone is for some of the buffers only. */
+static bool concerns(const struct tw_flush *flush, const struct tw_instance *instance)
+{
+    const struct tw_session *session = flush->session;
+
+    if (!flush->clone)
+        return true;
+    for (size_t i = 0; i < session->n_buffers; i++)
+        if (session->buffer_ids[i] == instance->buffer_id)
+            return tw_clone_takes_away(session, i) == flush->taken_away;
+    return false;
+}
+
 /* Asks one producer for all its instances that can flush; ids has room for every instance. */
 static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t flags, uint64_t *ids)
 {
@@ -97,7 +115,7 @@ static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t f
     size_t n = 0;
 
     TAILQ_FOREACH (instance, &producer->instances, next_of_producer) {
-        if (instance->session != flush->session)
+        if (instance->session != flush->session || !concerns(flush, instance))
             continue;
         takes_part = true;
         if (!instance->source->no_flush)
@@ -142,7 +160,8 @@ static uint32_t timeout_of(const struct tw_session *session, uint32_t asked_ms)
 
 /* NULL when there can be no flush now. It completes from a timer at the earliest, so that the
  * caller may still set what it is for. */
-static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, uint64_t flags)
+static struct tw_flush *begin_for(struct tw_session *session, struct tw_flush what,
+                                  uint32_t timeout_ms, uint64_t flags)
 {
     REQ("TW-LIM-018");
     uint64_t *ids = reallocarray(NULL, session->n_instances + 1, sizeof(*ids));
@@ -152,6 +171,8 @@ static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, u
     if (ids && session->state == TW_SESSION_STARTED && session->n_flushes < TW_FLUSHES_MAX)
         flush = new_flush(session);
     if (flush) {
+        flush->clone = what.clone;
+        flush->taken_away = what.taken_away;
         tw_lifecycle_event(session, TW_LIFECYCLE_FLUSH_STARTED);
         TAILQ_FOREACH (producer, &session->service->producers, next)
             ask(flush, producer, flags, ids);
@@ -160,6 +181,27 @@ static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, u
     }
     free(ids);
     return flush;
+}
+
+static struct tw_flush *begin(struct tw_session *session, uint32_t timeout_ms, uint64_t flags)
+{
+    return begin_for(session, (struct tw_flush){.clone = NULL}, timeout_ms, flags);
+}
+
+int tw_flush_for_clone(struct tw_clone *clone, bool taken_away, uint64_t flags)
+{
+    struct tw_flush what = {.clone = clone, .taken_away = taken_away};
+
+    return begin_for(clone->session, what, 0, flags) ? 0 : TW_E_REFUSED;
+}
+
+void tw_flushes_forget_clone(struct tw_clone *clone)
+{
+    struct tw_flush *flush;
+
+    TAILQ_FOREACH (flush, &clone->session->flushes, next)
+        if (flush->clone == clone)
+            flush->clone = NULL;
 }
 
 void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint64_t flags,

@@ -7,6 +7,11 @@
 /* On behalf of the consumer; reply says where to answer. timeout_ms 0: the config's. */
 void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint64_t flags,
                            struct tw_later reply);
+/* For the buffers that a clone takes away, or the others. TW_E_REFUSED: there is no flush now, as
+ * when the session does not run; else tw_clone_flushed() is called. */
+TW_MUST_USE int tw_flush_for_clone(struct tw_clone *clone, bool taken_away, uint64_t flags);
+/* The clone goes; its flushes go on. */
+void tw_flushes_forget_clone(struct tw_clone *clone);
 void tw_flush_periodic(struct tw_session *session);
 /* Before what there is is written into the session's file. */
 void tw_flush_and_write(struct tw_session *session);

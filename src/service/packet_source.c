@@ -57,7 +57,7 @@ static void begin_buffer(struct tw_packet_source *src)
     struct tw_trace_buffer *tb = current_buffer(src);
 
     if (tb)
-        tw_trace_buffer_begin_read(tb, src->session->state == TW_SESSION_DISABLED);
+        tw_trace_buffer_begin_read(tb, src->session->state >= TW_SESSION_DISABLED);
 }
 
 int tw_packet_source_begin(struct tw_packet_source *src, struct tw_session *session)

@@ -194,12 +194,14 @@ void tw_query_capabilities(struct tw_service_conn *conn, uint64_t request_id)
     Tw__ObservableEvents__Type events[] = {
         TW__OBSERVABLE_EVENTS__TYPE__TYPE_DATA_SOURCES_INSTANCES,
         TW__OBSERVABLE_EVENTS__TYPE__TYPE_ALL_DATA_SOURCES_STARTED,
+        TW__OBSERVABLE_EVENTS__TYPE__TYPE_CLONE_TRIGGER_HIT,
     };
 
     caps.has_has_query_capabilities = caps.has_query_capabilities = true;
     caps.n_observable_events = TW_ARRAY_LEN(events);
     caps.observable_events = events;
-    caps.has_has_trace_config_output_path = caps.has_has_clone_session = true;
+    caps.has_has_trace_config_output_path = true;
+    caps.has_has_clone_session = caps.has_clone_session = true;
     caps.has_trace_config_output_path = conn->service->output_dir >= 0;
     response.capabilities = &caps;
     tw_conn_reply(conn, request_id, &response.base, false, -1);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/req.h"
+#include "service/clone.h"
 #include "service/relay.h"
 #include "service/sequences.h"
 #include "service/stats.h"
@@ -39,20 +40,33 @@ static const struct {
 static const uint8_t sync_marker[16] = {0x82, 0x47, 0x7a, 0x76, 0xb2, 0x8d, 0x42, 0xba,
                                         0x81, 0xdc, 0x33, 0x32, 0x6d, 0x57, 0xa0, 0x79};
 
-void tw_service_uuid(struct tw_session *session)
+static void random_uuid(struct tw_session *session)
 {
-    const Tw__TraceConfig *c = session->config;
     int64_t random[2] = {0};
 
-    session->uuid_msb = c->has_trace_uuid_msb ? c->trace_uuid_msb : 0;
-    session->uuid_lsb = c->has_trace_uuid_lsb ? c->trace_uuid_lsb : 0;
-    if (session->uuid_msb || session->uuid_lsb)
-        return;
     /* 16 bytes come whole or, early in the life of a machine, not at all. */
     if (getrandom(random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
         return;
     session->uuid_msb = (int64_t)(((uint64_t)random[0] & ~UINT64_C(0xf000)) | UINT64_C(0x4000));
     session->uuid_lsb = (int64_t)(((uint64_t)random[1] & (UINT64_MAX >> 2)) | UINT64_C(1) << 63);
+}
+
+void tw_service_uuid(struct tw_session *session)
+{
+    const Tw__TraceConfig *c = session->config;
+
+    session->uuid_msb = c->has_trace_uuid_msb ? c->trace_uuid_msb : 0;
+    session->uuid_lsb = c->has_trace_uuid_lsb ? c->trace_uuid_lsb : 0;
+    if (!session->uuid_msb && !session->uuid_lsb)
+        random_uuid(session);
+}
+
+void tw_service_uuid_of_clone(struct tw_session *session, const struct tw_session *from)
+{
+    session->uuid_msb = session->uuid_lsb = 0;
+    random_uuid(session);
+    if (from->uuid_lsb)
+        session->uuid_lsb = from->uuid_lsb;
 }
 
 static const Tw__TraceConfig__BuiltinDataSource *builtin(const struct tw_session *session)
@@ -122,7 +136,7 @@ static void forget_event(struct tw_session *session)
             (--session->n_events - i) * sizeof(session->events[0]));
 }
 
-void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind)
+void tw_lifecycle_event_at(struct tw_session *session, enum tw_lifecycle kind, uint64_t ns)
 {
     REQ("TW-LIM-022");
     if (builtin(session)->disable_service_events)
@@ -131,8 +145,13 @@ void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind)
         forget_event(session);
     session->events[session->n_events++] = (struct tw_lifecycle_event){
         .kind = kind,
-        .ns = tw_service_now(session->service, CLOCK_BOOTTIME),
+        .ns = ns,
     };
+}
+
+void tw_lifecycle_event(struct tw_session *session, enum tw_lifecycle kind)
+{
+    tw_lifecycle_event_at(session, kind, tw_service_now(session->service, CLOCK_BOOTTIME));
 }
 
 /* Adds what every packet of ours has, and appends it as one field of a Trace. */
@@ -260,18 +279,62 @@ static int append_system_info(struct tw_session *session, struct tw_buf *out)
     return append(&packet, out);
 }
 
-/* Every kind of event is a field of its own that is set to true. */
+/* Every kind of event is a field of its own, and most are set to true. */
 static int append_event(const struct tw_lifecycle_event *event, struct tw_buf *out)
 {
     Tw__TracePacket packet = TW__TRACE_PACKET__INIT;
     Tw__TracingServiceEvent service_event = TW__TRACING_SERVICE_EVENT__INIT;
 
     service_event.event_type_case = (Tw__TracingServiceEvent__EventTypeCase)event->kind;
-    service_event.all_data_sources_started = true;
+    if (event->kind == TW_LIFECYCLE_BUFFER_CLONED)
+        service_event.buffer_cloned = event->value;
+    else
+        service_event.all_data_sources_started = true;
     packet.has_timestamp = true;
     packet.timestamp = event->ns;
     packet.data_case = TW__TRACE_PACKET__DATA_SERVICE_EVENT;
     packet.service_event = &service_event;
+    return append(&packet, out);
+}
+
+/* When each buffer of a clone was copied. */
+static int append_buffers_cloned(struct tw_session *session, struct tw_buf *out)
+{
+    REQ("TW-CONS-057");
+    int rc = 0;
+
+    if (session->state != TW_SESSION_CLONED || builtin(session)->disable_service_events)
+        return 0;
+    for (size_t i = 0; i < session->n_buffers && !rc; i++) {
+        struct tw_lifecycle_event event = {
+            .kind = TW_LIFECYCLE_BUFFER_CLONED,
+            .value = (uint32_t)i,
+            .ns = session->copied_ns[tw_clone_takes_away(session, i)],
+        };
+
+        rc = append_event(&event, out);
+    }
+    return rc;
+}
+
+static int append_clone_trigger(struct tw_session *session, struct tw_buf *out)
+{
+    REQ("TW-CONS-057");
+    const struct tw_clone_trigger *of = &session->clone_trigger;
+    Tw__TracePacket packet = TW__TRACE_PACKET__INIT;
+    Tw__Trigger trigger = TW__TRIGGER__INIT;
+
+    if (!of->name || !of->name[0])
+        return 0;
+    trigger.trigger_name = of->name;
+    trigger.producer_name = of->producer;
+    trigger.has_trusted_producer_uid = trigger.has_stop_delay_ms = true;
+    trigger.trusted_producer_uid = of->uid;
+    trigger.stop_delay_ms = of->delay_ms;
+    packet.has_timestamp = true;
+    packet.timestamp = of->ns;
+    packet.data_case = TW__TRACE_PACKET__DATA_CLONE_SNAPSHOT_TRIGGER;
+    packet.clone_snapshot_trigger = &trigger;
     return append(&packet, out);
 }
 
@@ -344,7 +407,8 @@ static int append_each(const append_fn *fns, size_t n, struct tw_session *sessio
 int tw_service_packets_before(struct tw_session *session, struct tw_buf *out)
 {
     static const append_fn always[] = {append_all_clocks, append_sync_marker};
-    static const append_fn once[] = {append_config, append_uuid, append_system_info};
+    static const append_fn once[] = {append_config, append_uuid, append_system_info,
+                                     append_clone_trigger, append_buffers_cloned};
     static const append_fn then[] = {append_triggers, append_events, tw_relay_packets};
     int rc = append_each(always, TW_ARRAY_LEN(always), session, out);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/req.h"
+#include "service/clone.h"
 #include "service/config_check.h"
 #include "service/data_source.h"
 #include "service/file_writer.h"
@@ -69,25 +70,42 @@ static int free_buffer_id(struct tw_service *service, uint16_t *ret_id)
     return TW_E_LIMIT;
 }
 
+int tw_session_add_buffer(struct tw_session *session, struct tw_trace_buffer *tb)
+{
+    uint16_t id;
+    int rc = free_buffer_id(session->service, &id);
+
+    if (rc)
+        return rc;
+    session->service->buffers[id] = tb;
+    session->buffer_ids[session->n_buffers++] = id;
+    return 0;
+}
+
+int tw_session_new_buffer(const Tw__TraceConfig__BufferConfig *config,
+                          struct tw_trace_buffer **ret_buffer)
+{
+    bool discard = config->has_fill_policy &&
+                   config->fill_policy == TW__TRACE_CONFIG__BUFFER_CONFIG__FILL_POLICY__DISCARD;
+
+    return tw_trace_buffer_new(ret_buffer, (uint64_t)config->size_kb * 1024,
+                               discard ? TW_FILL_DISCARD : TW_FILL_RING);
+}
+
 static int make_buffers(struct tw_session *session)
 {
-    struct tw_service *service = session->service;
+    int rc = 0;
 
-    for (size_t i = 0; i < session->config->n_buffers; i++) {
-        const Tw__TraceConfig__BufferConfig *c = session->config->buffers[i];
-        bool discard = c->has_fill_policy &&
-                       c->fill_policy == TW__TRACE_CONFIG__BUFFER_CONFIG__FILL_POLICY__DISCARD;
-        uint16_t id;
-        int rc = free_buffer_id(service, &id);
+    for (size_t i = 0; i < session->config->n_buffers && !rc; i++) {
+        struct tw_trace_buffer *tb = NULL;
 
+        rc = tw_session_new_buffer(session->config->buffers[i], &tb);
         if (!rc)
-            rc = tw_trace_buffer_new(&service->buffers[id], (uint64_t)c->size_kb * 1024,
-                                     discard ? TW_FILL_DISCARD : TW_FILL_RING);
+            rc = tw_session_add_buffer(session, tb);
         if (rc)
-            return rc;
-        session->buffer_ids[session->n_buffers++] = id;
+            tw_trace_buffer_free(tb);
     }
-    return 0;
+    return rc;
 }
 
 static void free_buffers(struct tw_session *session)
@@ -106,8 +124,8 @@ static void free_buffers(struct tw_session *session)
     session->n_buffers = 0;
 }
 
-static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_bytes config,
-                                      const char **ret_error)
+struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes config,
+                                  const char **ret_error)
 {
     REQ("TW-LIM-025");
     struct tw_session *session = calloc(1, sizeof(*session));
@@ -124,6 +142,7 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
     session->last_sequence_id = TW_SERVICE_SEQUENCE_ID;
     TAILQ_INIT(&session->instances);
     TAILQ_INIT(&session->flushes);
+    TAILQ_INIT(&session->clones);
     tw_session_timers_init(session);
     if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
@@ -139,7 +158,7 @@ static struct tw_session *new_session(struct tw_service_conn *conn, struct tw_by
     return NULL;
 }
 
-static void delete_session(struct tw_session *session)
+void tw_session_delete(struct tw_session *session)
 {
     tw_session_timers_clear(session);
     tw_triggers_deinit(session);
@@ -151,6 +170,8 @@ static void delete_session(struct tw_session *session)
     tw_sequences_free(session);
     tw_charge_close(&session->charge);
     free(session->detach_key);
+    free(session->clone_trigger.name);
+    free(session->clone_trigger.producer);
     tw_arena_deinit(&session->filters);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -164,6 +185,13 @@ void tw_session_join_all(struct tw_session *session)
     TAILQ_FOREACH (producer, &session->service->producers, next)
         TAILQ_FOREACH (source, &producer->data_sources, next)
             tw_instances_join(session, source);
+}
+
+void tw_session_publish(struct tw_session *session)
+{
+    session->id = ++session->service->last_session_id;
+    TAILQ_INSERT_TAIL(&session->service->sessions, session, next);
+    session->conn->session = session;
 }
 
 static int check(struct tw_session *session, const char **ret_error)
@@ -182,8 +210,7 @@ static int check(struct tw_session *session, const char **ret_error)
 int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int fd,
                       const char **ret_error)
 {
-    struct tw_service *service = conn->service;
-    struct tw_session *session = new_session(conn, config, ret_error);
+    struct tw_session *session = tw_session_new(conn, config, ret_error);
     int rc;
 
     if (!session) {
@@ -205,13 +232,11 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int 
         rc = make_buffers(session);
     }
     if (rc) {
-        delete_session(session);
+        tw_session_delete(session);
         return rc;
     }
     tw_service_uuid(session);
-    session->id = ++service->last_session_id;
-    TAILQ_INSERT_TAIL(&service->sessions, session, next);
-    conn->session = session;
+    tw_session_publish(session);
     tw_session_rules_begun(session);
     tw_session_join_all(session);
     if (!tw_triggers_wait(session) && !session->config->deferred_start)
@@ -310,9 +335,10 @@ static void stop(struct tw_session *session)
 
 static void remove_session(struct tw_session *session)
 {
+    tw_clones_of_session_end(session);
     tw_session_leave(session);
     TAILQ_REMOVE(&session->service->sessions, session, next);
-    delete_session(session);
+    tw_session_delete(session);
 }
 
 void tw_session_let_go(struct tw_session *session)

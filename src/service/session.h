@@ -11,6 +11,18 @@
  */
 TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int fd,
                                   const char **ret_error);
+/* The steps of making one. A new session is nobody's yet: it is made known, or deleted. */
+TW_MUST_USE struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes config,
+                                              const char **ret_error);
+void tw_session_delete(struct tw_session *session);
+/* An empty buffer as the config has it. */
+TW_MUST_USE int tw_session_new_buffer(const Tw__TraceConfig__BufferConfig *config,
+                                      struct tw_trace_buffer **ret_buffer);
+/* Its next buffer, taken on success. TW_E_LIMIT: there is no id for it. */
+TW_MUST_USE int tw_session_add_buffer(struct tw_session *session, struct tw_trace_buffer *tb);
+/* From now on it is the session of its connection, and has an id. */
+void tw_session_publish(struct tw_session *session);
+
 /* TW_E_INVALID unless it was enabled and not started. */
 TW_MUST_USE int tw_session_start(struct tw_session *session);
 /* How a session ends when its time is over: flushes, if it was started, then stops the data

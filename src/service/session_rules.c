@@ -63,7 +63,7 @@ static const char *semaphore_taken(const struct tw_session *s)
     return NULL;
 }
 
-static const char *too_many_sessions(const struct tw_session *s)
+const char *tw_session_rules_full(const struct tw_session *s)
 {
     REQ("TW-LIM-010");
     const struct tw_session *other;
@@ -89,7 +89,7 @@ const char *tw_session_rules_check(const struct tw_session *session)
 {
     REQ("TW-CONS-035");
     static const char *(*const beside_others[])(const struct tw_session *) = {
-        name_taken, semaphore_taken, too_many_sessions};
+        name_taken, semaphore_taken, tw_session_rules_full};
     const char *why = NULL;
 
     if (outranked(session))

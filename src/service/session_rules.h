@@ -6,6 +6,8 @@
 
 /* NULL, or why there can be no such session beside those there are: a static text. */
 TW_MUST_USE const char *tw_session_rules_check(const struct tw_session *session);
+/* Only whether there is room for one more. */
+TW_MUST_USE const char *tw_session_rules_full(const struct tw_session *session);
 /* The session is about to be: an exclusive one ends all others. */
 void tw_session_rules_end_others(const struct tw_session *session);
 /* Whether the service takes nothing from producers of this uid at present. */

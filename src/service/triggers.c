@@ -67,6 +67,26 @@ void tw_triggers_deinit(struct tw_session *session)
         free_hit(hit);
 }
 
+void tw_triggers_move(struct tw_session *from, struct tw_session *to)
+{
+    struct tw_trigger_hit *hit = TAILQ_FIRST(&from->triggers.hits);
+
+    while (hit) {
+        struct tw_trigger_hit *next = TAILQ_NEXT(hit, next);
+
+        if (!tw_timer_is_set(&hit->tell)) {
+            TAILQ_REMOVE(&from->triggers.hits, hit, next);
+            from->triggers.n_hits--;
+            hit->session = to;
+            hit->written = false;
+            TAILQ_INSERT_TAIL(&to->triggers.hits, hit, next);
+            to->triggers.n_hits++;
+        }
+        hit = next;
+    }
+    to->triggers.hit = from->triggers.hit;
+}
+
 uint32_t tw_triggers_duration_ms(const struct tw_session *session)
 {
     REQ("TW-TRIG-005");
@@ -99,6 +119,8 @@ bool tw_triggers_hide_trace(const struct tw_session *session)
     REQ("TW-TRIG-008");
     const Tw__TraceConfig *config = session->config;
 
+    if (session->state == TW_SESSION_CLONED)
+        return false;
     if (tw_triggers_mode(config) == CLONE)
         return true;
     return config->trigger_config && config->trigger_config->n_triggers > 0 &&

@@ -41,6 +41,8 @@ Tw__TraceConfig__TriggerConfig__TriggerMode tw_triggers_mode(const Tw__TraceConf
 /* For a session with an arena and a checked config. -ENOMEM. */
 TW_MUST_USE int tw_triggers_init(struct tw_session *session);
 void tw_triggers_deinit(struct tw_session *session);
+/* What was received goes to a clone, but for what the consumer has still to be told of. */
+void tw_triggers_move(struct tw_session *from, struct tw_session *to);
 /* How long the session runs from its start when no trigger says otherwise, 0: no limit. */
 uint32_t tw_triggers_duration_ms(const struct tw_session *session);
 /* Whether a trigger has said when it ends. */

@@ -83,25 +83,6 @@ static void without_a_session_there_is_nothing_to_do(void **state)
     rig_free(&rig);
 }
 
-static void methods_that_are_not_there_yet_are_refused(void **state)
-{
-    static const uint32_t methods[] = {
-
-        TW_CONSUMER_SAVE_TRACE_FOR_BUGREPORT,
-        TW_CONSUMER_CLONE_SESSION,
-    };
-    struct rig rig;
-    struct rig_peer *consumer;
-
-    (void)state;
-    rig_init(&rig);
-    consumer = rig_consumer(&rig);
-    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        assert_false(rig_call(consumer, methods[i], NULL)->success);
-    assert_non_null(consumer->conn);
-    rig_free(&rig);
-}
-
 static void calls_without_a_reply_do_their_work_in_silence(void **state)
 {
     struct rig rig;
@@ -354,8 +335,8 @@ static void capabilities_name_what_can_be_observed(void **state)
     response = rig_decode(consumer, rig_call(consumer, TW_CONSUMER_QUERY_CAPABILITIES, NULL),
                           &tw__query_capabilities_response__descriptor);
     assert_true(response->capabilities->has_query_capabilities);
-    assert_int_equal(response->capabilities->n_observable_events, 2);
-    assert_false(response->capabilities->has_clone_session);
+    assert_int_equal(response->capabilities->n_observable_events, 3);
+    assert_true(response->capabilities->has_clone_session);
     rig_free(&rig);
 }
 
@@ -478,7 +459,6 @@ int main(void)
         tw_unit_test(enable_tracing_is_answered_when_the_session_ends),
         tw_unit_test(a_consumer_has_one_session_at_a_time),
         tw_unit_test(without_a_session_there_is_nothing_to_do),
-        tw_unit_test(methods_that_are_not_there_yet_are_refused),
         tw_unit_test(calls_without_a_reply_do_their_work_in_silence),
         tw_unit_test(malformed_arguments_are_refused),
         tw_unit_test(a_config_that_is_no_message_is_told),

@@ -3,6 +3,7 @@
  * is shown by the tests of the command, which runs in it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "tests/harness.h"
 
 static char folder[32], socket_path[64], other_path[64];
+static const char *output_dir;
 
 /* What the child ends with; a signal is its negative number. */
 enum { ENTERED_NOT = 99, DID_IT = 0 };
@@ -58,7 +60,7 @@ static int remove_folder(void **state)
 /* Runs try in a child in the sandbox: 0, the errno it ended with, or the negative signal. */
 static int attempt(int (*try)(void), unsigned parts_wanted)
 {
-    struct tw_sandbox sandbox = {.paths = {socket_path}};
+    struct tw_sandbox sandbox = {.paths = {socket_path}, .output_dir = output_dir};
     pid_t pid = fork();
     int status;
 
@@ -201,6 +203,31 @@ static void only_the_sockets_may_be_removed(void **state)
     touch(socket_path);
 }
 
+static int make_output(void)
+{
+    char path[64];
+    struct open_how how = {.flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, .mode = 0600};
+
+    snprintf(path, sizeof(path), "%s/socket.trace", folder);
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/* Only with an output directory, and only there. */
+static void files_are_made_where_they_may_be(void **state)
+{
+    char path[64];
+
+    (void)state;
+    assert_int_equal(attempt(make_output, TW_SANDBOX_ALL), EPERM);
+    output_dir = "/usr";
+    assert_int_equal(attempt(make_output, TW_SANDBOX_ALL), EACCES);
+    output_dir = folder;
+    assert_int_equal(attempt(make_output, TW_SANDBOX_ALL), DID_IT);
+    output_dir = NULL;
+    snprintf(path, sizeof(path), "%s/socket.trace", folder);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void landlock_alone_closes_the_files(void **state)
 {
     (void)state;
@@ -238,7 +265,7 @@ static void nothing_is_dumped(void **state)
     (void)state;
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct tw_sandbox sandbox = {.sockets = {NULL, NULL}};
+        struct tw_sandbox sandbox = {0};
 
         if (tw_sandbox_enter(&sandbox) != TW_SANDBOX_ALL)
             _exit(ENTERED_NOT);
@@ -256,6 +283,7 @@ int main(void)
         tw_unit_test(what_only_an_intruder_calls_is_deadly),
         tw_unit_test(what_is_not_needed_fails),
         tw_unit_test(only_the_sockets_may_be_removed),
+        tw_unit_test(files_are_made_where_they_may_be),
         tw_unit_test(landlock_alone_closes_the_files),
         tw_unit_test(what_the_service_does_works),
         tw_unit_test(nothing_is_dumped),

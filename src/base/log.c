@@ -53,6 +53,7 @@ void tw_log_for_journal(void)
                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
+static void write_line(enum tw_log_level level, const char *fmt, va_list args) TW_PRINTF(2, 0);
 static void write_line(enum tw_log_level level, const char *fmt, va_list args)
 {
     char line[LOG_LINE];

@@ -65,6 +65,6 @@ def stage_coverage():
         return
     start = time.monotonic()
     status, output = run(["scripts/coverage", "--list"], 600)
-    shown = re.findall(r"^(lines|branches|legal cells|illegal cells) .*? (\S+ %)", output, re.M)
+    shown = re.findall(r"^((?:service )?(?:lines|branches)|legal cells|illegal cells) .*? (\S+ %)", output, re.M)
     report.check(f"coverage: {', '.join(' '.join(s) for s in shown)}", status == 0 and shown, output,
                  time.monotonic() - start)

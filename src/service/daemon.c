@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/net.h"
@@ -14,8 +15,13 @@
 #include "service/core.h"
 #include "service/peer.h"
 
+/* Milliseconds without a look at the backlog when no connection can be taken from it, not even to
+ * close it: it would wake the loop again at once. TW-LIM-071 */
+enum { ACCEPT_PAUSE_MS = 100 };
+
 struct listener {
     struct tw_io io;
+    struct tw_timer pause;
     struct tw_daemon *daemon;
     enum tw_service_port port;
     bool relay;
@@ -39,15 +45,45 @@ static int make_spare(const struct tw_daemon *daemon)
     return fcntl(tw_loop_fd(daemon->loop), F_DUPFD_CLOEXEC, 0);
 }
 
-static void refuse_one(struct tw_daemon *daemon, int listen_fd)
+/* False when not even that can be done. */
+static bool refuse_one(struct tw_daemon *daemon, int listen_fd)
 {
+    bool taken;
     int fd;
 
     tw_fd_close(&daemon->spare_fd);
     fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    taken = fd >= 0;
     tw_fd_close(&fd);
     daemon->spare_fd = make_spare(daemon);
     tw_log_peer(TW_LOG_WARN, "out of file descriptors: a connection was refused");
+    return taken;
+}
+
+static void on_pause_over(struct tw_timer *timer)
+{
+    struct listener *l = TW_CONTAINER_OF(timer, struct listener, pause);
+
+    TW_IGNORE(tw_loop_mod(l->daemon->loop, &l->io, EPOLLIN));
+}
+
+/* Without a timer the loop goes on turning: the listener is not given up. */
+static void pause_listener(struct listener *l)
+{
+    REQ("TW-LIM-071");
+    uint64_t until = tw_clock_ns(CLOCK_MONOTONIC) + ACCEPT_PAUSE_MS * TW_NS_PER_MS;
+
+    l->pause.fn = on_pause_over;
+    if (!tw_timer_set(tw_loop_timers(l->daemon->loop), &l->pause, until))
+        TW_IGNORE(tw_loop_mod(l->daemon->loop, &l->io, 0));
+}
+
+static void on_accept_failed(struct listener *l)
+{
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return; /* that connection is gone already */
+    if ((errno != EMFILE && errno != ENFILE) || !refuse_one(l->daemon, l->io.fd))
+        pause_listener(l);
 }
 
 static void on_listen(struct tw_io *io, uint32_t events)
@@ -57,9 +93,8 @@ static void on_listen(struct tw_io *io, uint32_t events)
 
     (void)events;
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            refuse_one(l->daemon, io->fd);
-        return; /* anything else: that connection is gone already */
+        on_accept_failed(l);
+        return;
     }
     rc = tw_peer_new(&l->daemon->peers, l->port, l->relay, fd);
     if (rc < 0)
@@ -207,6 +242,7 @@ void tw_daemon_free(struct tw_daemon *daemon)
 
         if (l->name && tw_net_family(l->name) == AF_UNIX)
             tw_sock_unlink(l->name);
+        tw_timer_clear(tw_loop_timers(daemon->loop), &l->pause);
         tw_loop_del(daemon->loop, &l->io);
         tw_fd_close(&l->io.fd);
         free(l->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service on real sockets; the loop runs in turns between what the test does. */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -479,6 +480,36 @@ static void a_peer_that_says_nothing_is_dropped_in_the_end(void **state)
     end(&s);
 }
 
+/* With no descriptor at all, not even the spare one, a connection stays in the backlog. It is
+ * looked at again after a while, and does not keep the loop turning. */
+static void a_full_table_does_not_keep_the_loop_turning(void **state)
+{
+    struct scene s;
+    struct rlimit before, none;
+    struct peer peer;
+    struct pollfd loop = {.events = POLLIN};
+
+    REQ("TW-LIM-071");
+    (void)state;
+    begin(&s, 0);
+    tw_log_set_level(TW_LOG_ERROR);
+    loop.fd = tw_loop_fd(s.loop);
+    join(&peer, s.producer, &tw_producer_port);
+    assert_int_equal(poll(&loop, 1, 0), 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    turn(&s);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(poll(&loop, 1, 0), 0);
+    assert_int_equal(tw_loop_once(s.loop, 10000), 0); /* the pause is over */
+    bind_peer(&s, &peer);
+    leave(&peer);
+    tw_log_set_level(TW_LOG_INFO);
+    end(&s);
+}
+
 static void running_out_of_descriptors_is_survived(void **state)
 {
     struct scene s;
@@ -556,6 +587,7 @@ int main(void)
         tw_unit_test(a_peer_that_does_not_read_is_not_read_from),
         tw_unit_test(a_peer_that_does_not_read_is_dropped_in_the_end),
         tw_unit_test(a_peer_that_says_nothing_is_dropped_in_the_end),
+        tw_unit_test(a_full_table_does_not_keep_the_loop_turning),
         tw_unit_test(running_out_of_descriptors_is_survived),
         tw_unit_test(garbage_ends_only_its_own_connection),
     };

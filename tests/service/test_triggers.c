@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Triggers: what producers call out, and what it does to the sessions that wait for it. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "service/limits.h"
 #include "service/trigger_history.h"
 #include "tests/harness.h"
@@ -175,6 +179,32 @@ static void without_a_trigger_the_wait_ends_without_a_trace(void **state)
     }
 }
 
+static void a_file_stays_empty_until_a_trigger(void **state)
+{
+    REQ("TW-TRIG-008");
+    (void)state;
+    for (int triggered = 0; triggered < 2; triggered++) {
+        struct scene s;
+        int fd = memfd_create("trace", MFD_CLOEXEC), ours = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        struct stat before, after;
+
+        begin(&s, MODE(START_TRACING));
+        s.config->has_write_into_file = s.config->write_into_file = true;
+        s.enabled = rig_enable_with(s.consumer, s.config, fd);
+        rig_advance(&s.rig, TIMEOUT_MS - 100);
+        assert_int_equal(fstat(ours, &before), 0);
+        if (triggered)
+            trigger(&s, "go");
+        rig_advance(&s.rig, TIMEOUT_MS + TW_FLUSH_TIMEOUT_MS);
+        assert_true(ended(&s));
+        assert_int_equal(fstat(ours, &after), 0);
+        assert_int_equal(before.st_size, 0);
+        assert_int_equal(after.st_size > 0, triggered);
+        tw_fd_close(&ours);
+        rig_free(&s.rig);
+    }
+}
+
 static void a_consumer_may_start_it_first(void **state)
 {
     REQ("TW-TRIG-002");
@@ -301,6 +331,17 @@ static uint64_t observe(struct rig_peer *consumer, uint32_t type)
     return id;
 }
 
+static const Tw__ObservableEvents__CloneTriggerHit *last_hit(struct rig_peer *consumer,
+                                                             uint64_t observing)
+{
+    Tw__ObserveEventsResponse *response = rig_decode(consumer, rig_last(consumer, observing),
+                                                     &tw__observe_events_response__descriptor);
+
+    assert_non_null(response);
+    assert_non_null(response->events->clone_trigger_hit);
+    return response->events->clone_trigger_hit;
+}
+
 static void a_consumer_is_told_to_clone(void **state)
 {
     REQ("TW-TRIG-006");
@@ -309,7 +350,7 @@ static void a_consumer_is_told_to_clone(void **state)
     for (int by_override = 0; by_override < 2; by_override++) {
         struct scene s;
         uint64_t observing, ns;
-        Tw__ObserveEventsResponse *response;
+        const Tw__ObservableEvents__CloneTriggerHit *hit;
 
         begin(&s, by_override ? MODE(STOP_TRACING) : MODE(CLONE_SNAPSHOT));
         s.triggers.has_use_clone_snapshot_if_available = true;
@@ -324,15 +365,13 @@ static void a_consumer_is_told_to_clone(void **state)
         assert_int_equal(rig_count(s.consumer, observing), 0);
         rig_advance(&s.rig, 100);
         assert_int_equal(rig_count(s.consumer, observing), 1);
-        response = rig_decode(s.consumer, rig_last(s.consumer, observing),
-                              &tw__observe_events_response__descriptor);
-        assert_non_null(response->events->clone_trigger_hit);
-        assert_int_equal(response->events->clone_trigger_hit->tracing_session_id, 1);
-        assert_string_equal(response->events->clone_trigger_hit->trigger_name, "go");
-        assert_string_equal(response->events->clone_trigger_hit->producer_name, "caller");
-        assert_int_equal(response->events->clone_trigger_hit->producer_uid, RIG_UID);
-        assert_int_equal(response->events->clone_trigger_hit->boot_time_ns, ns);
-        assert_int_equal(response->events->clone_trigger_hit->trigger_delay_ms, DELAY_MS);
+        hit = last_hit(s.consumer, observing);
+        assert_int_equal(hit->tracing_session_id, 1);
+        assert_string_equal(hit->trigger_name, "go");
+        assert_string_equal(hit->producer_name, "caller");
+        assert_int_equal(hit->producer_uid, RIG_UID);
+        assert_int_equal(hit->boot_time_ns, ns);
+        assert_int_equal(hit->trigger_delay_ms, DELAY_MS);
         rig_advance(&s.rig, 100);
         assert_int_equal(rig_count(s.consumer, observing), 2);
         assert_false(ended(&s));
@@ -341,6 +380,25 @@ static void a_consumer_is_told_to_clone(void **state)
         assert_true(ended(&s));
         rig_free(&s.rig);
     }
+}
+
+static void a_trigger_to_clone_sets_no_end(void **state)
+{
+    REQ("TW-TRIG-005");
+    struct scene s;
+
+    (void)state;
+    begin(&s, MODE(CLONE_SNAPSHOT));
+    s.config->has_deferred_start = s.config->deferred_start = true;
+    enable(&s);
+    trigger(&s, "go");
+    rig_advance(&s.rig, 2 * TIMEOUT_MS);
+    rig_call(s.consumer, TW_CONSUMER_START_TRACING, NULL);
+    rig_advance(&s.rig, TIMEOUT_MS - 100);
+    assert_false(ended(&s));
+    rig_advance(&s.rig, 200 + TW_FLUSH_TIMEOUT_MS);
+    assert_true(ended(&s));
+    rig_free(&s.rig);
 }
 
 static void who_does_not_observe_is_not_told(void **state)
@@ -453,9 +511,10 @@ static void clones_that_are_due_are_not_forgotten(void **state)
     observing = observe(s.consumer, TW__OBSERVABLE_EVENTS__TYPE__TYPE_CLONE_TRIGGER_HIT);
     enable(&s);
     for (int i = 0; i < 2 * TW_TRIGGER_HITS_MAX; i++)
-        trigger(&s, "go");
+        trigger(&s, i < TW_TRIGGER_HITS_MAX ? "go" : "too");
     rig_advance(&s.rig, 2 * DELAY_MS);
     assert_int_equal(rig_count(s.consumer, observing), TW_TRIGGER_HITS_MAX);
+    assert_string_equal(last_hit(s.consumer, observing)->trigger_name, "go");
     trigger(&s, "go"); /* those make room now */
     rig_advance(&s.rig, 2 * DELAY_MS);
     assert_int_equal(rig_count(s.consumer, observing), TW_TRIGGER_HITS_MAX + 1);
@@ -519,6 +578,19 @@ static void a_name_counts_so_often_a_day(void **state)
     trigger(&s, "go");
     assert_int_equal(STARTS(s.producer), 4);
     rig_free(&s.rig);
+}
+
+static void a_day_is_24_hours(void **state)
+{
+    REQ("TW-TRIG-012");
+    const uint64_t day_ns = UINT64_C(24) * 3600 * TW_NS_PER_S;
+    struct tw_trigger_history h = {0};
+
+    (void)state;
+    assert_int_equal(tw_trigger_history_add(&h, 5, 1), 0);
+    assert_int_equal(tw_trigger_history_count(&h, day_ns + 5, 1), 1);
+    assert_int_equal(tw_trigger_history_count(&h, day_ns + 6, 1), 0);
+    tw_trigger_history_deinit(&h);
 }
 
 static void the_past_is_bounded_and_a_name_wears_out_its_own(void **state)
@@ -607,6 +679,12 @@ static void no_names(struct scene *s)
     s->list[0].name = s->list[1].name = NULL;
 }
 
+static void into_a_file(struct scene *s)
+{
+    s->triggers.trigger_mode = MODE(STOP_TRACING);
+    s->config->has_write_into_file = s->config->write_into_file = true;
+}
+
 static void long_name(struct scene *s)
 {
     static char name[TW_NAME_MAX + 2];
@@ -643,6 +721,7 @@ static void what_cannot_be_waited_for_is_refused(void **state)
         {long_timeout, "trigger_timeout_ms"},
         {duration, "duration_ms and"},
         {long_delay, "stop_delay_ms"},
+        {into_a_file, "write_into_file with a trigger_mode"},
         {same_name, "same name"},
         {no_names, "same name"},
         {long_name, "1024 bytes"},
@@ -697,12 +776,14 @@ int main(void)
         tw_unit_test(a_trigger_starts_a_session_that_waits_for_it),
         tw_unit_test(started_without_a_delay_it_runs_until_it_is_stopped),
         tw_unit_test(without_a_trigger_the_wait_ends_without_a_trace),
+        tw_unit_test(a_file_stays_empty_until_a_trigger),
         tw_unit_test(a_consumer_may_start_it_first),
         tw_unit_test(the_first_trigger_stops_a_session_after_its_delay),
         tw_unit_test(a_trigger_stops_what_has_not_started),
         tw_unit_test(what_was_received_is_in_the_trace_once),
         tw_unit_test(who_wants_no_config_in_the_trace_gets_no_triggers),
         tw_unit_test(a_consumer_is_told_to_clone),
+        tw_unit_test(a_trigger_to_clone_sets_no_end),
         tw_unit_test(who_does_not_observe_is_not_told),
         tw_unit_test(several_sessions_get_the_same_trigger),
         tw_unit_test(a_request_may_hold_none_or_many_names),
@@ -711,6 +792,7 @@ int main(void)
         tw_unit_test(clones_that_are_due_are_not_forgotten),
         tw_unit_test(some_are_skipped_by_chance),
         tw_unit_test(a_name_counts_so_often_a_day),
+        tw_unit_test(a_day_is_24_hours),
         tw_unit_test(the_past_is_bounded_and_a_name_wears_out_its_own),
         tw_unit_test(what_cannot_be_waited_for_is_refused),
         tw_unit_test(the_most_triggers_that_may_be_are_accepted),

@@ -96,6 +96,7 @@ static bool read_patches(struct tw_bytes message, struct tw_patch patches[TW_PAT
 
 static bool do_patches(struct tw_producer *producer, const struct tw_patches_view *view)
 {
+    REQ("TW-PROD-035");
     struct tw_service *service = producer->conn->service;
     struct tw_writer_key seq = tw_producer_writer_key(producer, (uint16_t)view->writer_id);
     struct tw_patch patches[TW_PATCHES_MAX];
@@ -128,6 +129,7 @@ bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
     bool good = true;
 
     REQ("TW-PROD-023");
+    REQ("TW-PROD-033");
     if (tw_view_commit(request, &flush_id, NULL))
         return false;
     while (tw_view_move(&moves, &move)) {

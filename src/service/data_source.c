@@ -64,6 +64,20 @@ static int new_source(struct tw_producer *producer, const Tw__DataSourceDescript
     return 0;
 }
 
+/* What a producer cannot tell apart itself must not be told apart by us. */
+static bool has_id(const struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor)
+{
+    REQ("TW-PROD-027");
+    const struct tw_data_source *source;
+
+    if (!descriptor->has_id || descriptor->id == 0)
+        return false;
+    TAILQ_FOREACH (source, &producer->data_sources, next)
+        if (source->id == descriptor->id)
+            return true;
+    return false;
+}
+
 int tw_data_source_register(struct tw_producer *producer,
                             const Tw__DataSourceDescriptor *descriptor, const char **ret_error)
 {
@@ -75,6 +89,9 @@ int tw_data_source_register(struct tw_producer *producer,
     *ret_error = "a data source needs a name";
     if (!descriptor || !descriptor->name || !descriptor->name[0])
         return TW_E_INVALID;
+    *ret_error = "this producer has a data source with this id";
+    if (has_id(producer, descriptor))
+        return TW_E_EXISTS;
     *ret_error = "this producer has too many data sources";
     if (producer->n_data_sources == TW_DATA_SOURCES_MAX)
         return TW_E_LIMIT;
@@ -95,13 +112,13 @@ int tw_data_source_register(struct tw_producer *producer,
 
 int tw_data_source_update(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor)
 {
+    REQ("TW-PROD-028");
     struct tw_data_source *source;
 
-    if (!descriptor || !descriptor->name)
+    if (!descriptor || !descriptor->name || !descriptor->has_id || descriptor->id == 0)
         return 0;
     TAILQ_FOREACH (source, &producer->data_sources, next)
-        if (strcmp(source->name, descriptor->name) == 0 &&
-            source->id == (descriptor->has_id ? descriptor->id : 0))
+        if (source->id == descriptor->id && strcmp(source->name, descriptor->name) == 0)
             return keep_descriptor(source, descriptor);
     return 0;
 }
@@ -122,6 +139,7 @@ void tw_data_source_free(struct tw_data_source *source)
 
 void tw_data_source_unregister(struct tw_producer *producer, const char *name)
 {
+    REQ("TW-PROD-029");
     struct tw_data_source *source = TAILQ_FIRST(&producer->data_sources);
 
     while (source) {

@@ -10,8 +10,8 @@
 TW_MUST_USE int tw_data_source_register(struct tw_producer *producer,
                                         const Tw__DataSourceDescriptor *descriptor,
                                         const char **ret_error);
-/* Replaces the descriptor of the one with the same name and id; what is not there is ignored.
- * TW_E_LIMIT when it is too large, -ENOMEM: nothing was changed. */
+/* Replaces the descriptor of the one with the same name and id, which is not 0; what is not there
+ * is ignored. TW_E_LIMIT when it is too large, -ENOMEM: nothing was changed. */
 TW_MUST_USE int tw_data_source_update(struct tw_producer *producer,
                                       const Tw__DataSourceDescriptor *descriptor);
 /* All of the producer's with this name. */

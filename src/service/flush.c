@@ -110,6 +110,7 @@ static bool concerns(const struct tw_flush *flush, const struct tw_instance *ins
 static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t flags, uint64_t *ids)
 {
     REQ("TW-SHM-034");
+    REQ("TW-PROD-032");
     struct tw_instance *instance;
     bool takes_part = false;
     size_t n = 0;

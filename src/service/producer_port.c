@@ -12,6 +12,9 @@ static void initialize_connection(struct tw_service_conn *conn, const struct tw_
                                   const ProtobufCMessage *msg)
 {
     REQ("TW-PROD-001");
+    REQ("TW-PROD-024");
+    REQ("TW-PROD-025");
+    REQ("TW-PROD-026");
     const Tw__InitializeConnectionRequest *req = (const void *)msg;
     Tw__InitializeConnectionResponse response = TW__INITIALIZE_CONNECTION_RESPONSE__INIT;
     struct tw_producer_hello hello = {
@@ -94,6 +97,7 @@ static void get_async_command(struct tw_service_conn *conn, const struct tw_host
                               const ProtobufCMessage *msg)
 {
     REQ("TW-PROD-010");
+    REQ("TW-PROD-034");
     struct tw_producer *producer = conn->producer;
 
     (void)msg;
@@ -114,6 +118,7 @@ static void get_async_command(struct tw_service_conn *conn, const struct tw_host
 static void register_trace_writer(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-030");
     const Tw__RegisterTraceWriterRequest *req = (const void *)msg;
     uint32_t buffer_id = req->has_target_buffer ? req->target_buffer : 0;
 
@@ -126,6 +131,7 @@ static void register_trace_writer(struct tw_service_conn *conn, const struct tw_
 static void unregister_trace_writer(struct tw_service_conn *conn, const struct tw_host_call *call,
                                     const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-030");
     const Tw__UnregisterTraceWriterRequest *req = (const void *)msg;
 
     if (req->has_trace_writer_id)
@@ -136,6 +142,7 @@ static void unregister_trace_writer(struct tw_service_conn *conn, const struct t
 static void data_source_started(struct tw_service_conn *conn, const struct tw_host_call *call,
                                 const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-031");
     const Tw__NotifyDataSourceStartedRequest *req = (const void *)msg;
 
     if (req->has_data_source_id)
@@ -146,6 +153,7 @@ static void data_source_started(struct tw_service_conn *conn, const struct tw_ho
 static void data_source_stopped(struct tw_service_conn *conn, const struct tw_host_call *call,
                                 const ProtobufCMessage *msg)
 {
+    REQ("TW-PROD-031");
     const Tw__NotifyDataSourceStoppedRequest *req = (const void *)msg;
 
     if (req->has_data_source_id)

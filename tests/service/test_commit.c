@@ -131,7 +131,7 @@ static void forged_packets_are_dropped_and_counted(void **state)
     rig_free(&s.rig);
 }
 
-static void a_buffer_of_another_session_is_out_of_reach(void **state)
+static void museum_12_a_buffer_of_another_session_is_out_of_reach(void **state)
 {
     REQ("TW-PROD-020");
     struct scene s;
@@ -536,7 +536,7 @@ int main(void)
         tw_unit_test(a_packet_comes_out_with_the_stamp_of_its_producer),
         tw_unit_test(writers_have_sequences_of_their_own),
         tw_unit_test(forged_packets_are_dropped_and_counted),
-        tw_unit_test(a_buffer_of_another_session_is_out_of_reach),
+        tw_unit_test(museum_12_a_buffer_of_another_session_is_out_of_reach),
         tw_unit_test(a_writer_keeps_to_the_buffer_it_is_bound_to),
         tw_unit_test(chunks_that_are_not_there_change_nothing),
         tw_unit_test(committing_before_there_is_memory_changes_nothing),

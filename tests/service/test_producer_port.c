@@ -149,6 +149,7 @@ static void what_is_no_memfd_is_not_taken(void **state)
 
 static void a_second_stream_of_commands_is_refused(void **state)
 {
+    REQ("TW-PROD-034");
     struct rig rig;
     struct rig_peer *producer;
     const struct rig_reply *reply;

@@ -370,6 +370,7 @@ static void a_flush_is_answered_when_all_producers_have(void **state)
 
 static void acknowledging_a_later_flush_does_for_earlier_ones(void **state)
 {
+    REQ("TW-PROD-033");
     struct scene s;
     uint64_t ids[3];
 
@@ -487,6 +488,7 @@ static void a_flush_survives_everybody_leaving(void **state)
 
 static void periods_ask_for_flushes_and_fresh_state(void **state)
 {
+    REQ("TW-PROD-032");
     REQ("TW-LIM-029");
     struct scene s;
     Tw__DataSourceDescriptor d = TW__DATA_SOURCE_DESCRIPTOR__INIT;

@@ -167,6 +167,7 @@ static int begin_after(struct tw_packet_source *src)
 
 static int next_plain(struct tw_packet_source *src, struct tw_packet *ret_packet)
 {
+    REQ("TW-TRACE-022");
     int rc = src->stage == TW_PACKETS_OF_BUFFERS ? next_of_buffers(src, ret_packet)
                                                  : next_own(src, ret_packet);
 

@@ -384,6 +384,38 @@ static void a_producer_that_does_not_read_its_commands_is_dropped(void **state)
     rig_free(&s.rig);
 }
 
+static void the_services_own_packets_stand_around_the_others(void **state)
+{
+    REQ("TW-TRACE-022");
+    static const Tw__TracePacket__DataCase order[] = {
+        TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT, TW__TRACE_PACKET__DATA_SYNCHRONIZATION_MARKER,
+        TW__TRACE_PACKET__DATA_TRACE_CONFIG,   TW__TRACE_PACKET__DATA_TRACE_UUID,
+        TW__TRACE_PACKET__DATA_SYSTEM_INFO,    TW__TRACE_PACKET__DATA_SERVICE_EVENT,
+        TW__TRACE_PACKET__DATA_FOR_TESTING,    TW__TRACE_PACKET__DATA_SERVICE_EVENT,
+        TW__TRACE_PACKET__DATA_TRACE_STATS,
+    };
+    struct rig_trace trace;
+    size_t n = 0;
+    struct scene s;
+
+    (void)state;
+    begin(&s, 64);
+    enable(&s);
+    rig_emit(s.producer, 0, s.buffer, "one");
+    disable(&s);
+    trace = rig_read(s.consumer);
+    for (size_t i = 0; i < trace.n; i++) {
+        Tw__TracePacket__DataCase kind = trace.decoded[i]->data_case;
+
+        if (i > 0 && kind == trace.decoded[i - 1]->data_case)
+            continue; /* several of a kind */
+        assert_true(n < sizeof(order) / sizeof(order[0]));
+        assert_int_equal(kind, order[n++]);
+    }
+    assert_int_equal(n, sizeof(order) / sizeof(order[0]));
+    rig_free(&s.rig);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -392,6 +424,7 @@ int main(void)
         tw_unit_test(a_packet_is_read_once),
         tw_unit_test(thousands_of_packets_arrive_in_order_in_any_split),
         tw_unit_test(the_services_own_packets_are_all_there),
+        tw_unit_test(the_services_own_packets_stand_around_the_others),
         tw_unit_test(the_sync_marker_ends_its_packet),
         tw_unit_test(the_life_of_the_session_is_told_once),
         tw_unit_test(what_a_config_does_not_want_is_left_out),

@@ -104,11 +104,12 @@ class Case(unittest.TestCase):
         for word in words:
             self.assertIn(str(word), done.stderr)
 
-    def service(self):
+    def service(self, *flags):
         """A service that is ready; its consumer socket and its process."""
         producer, consumer = self.folder / "producer", self.folder / "consumer"
         process = subprocess.Popen(
-            [tracewire, "serve", "--producer-socket", producer, "--consumer-socket", consumer],
+            [tracewire, "serve", "--producer-socket", producer, "--consumer-socket", consumer,
+             *flags],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.addCleanup(self.discard, process)
@@ -212,6 +213,55 @@ class Usage(Case):
                                   check=False, text=True, timeout=LIMIT)
         self.assertEqual(done.returncode, 1)
         self.one_line(done, "standard output")
+
+
+class IntoFile(Case):
+    """Traces that the service writes itself, from within its sandbox."""
+
+    def traced(self, consumer, out, more):
+        config = self.file("config", CONFIG.format(duration=200, buffer=0) + more)
+        return run("record", "--consumer-socket", consumer, "--txt", "-c", config, "-o", out)
+
+    def is_trace(self, path):
+        done = subprocess.run(["protoc", "--decode=tw.Trace", "-Ispec/proto", "trace.proto"],
+                              input=path.read_bytes(), capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(b"trace_config {", done.stdout)
+
+    def test_the_service_writes_into_the_file_of_the_command(self):
+        consumer, _ = self.service()
+        out = self.folder / "out"
+        done = self.traced(consumer, out, "write_into_file: true")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("the service wrote the trace", done.stderr)
+        self.is_trace(out)
+
+    def test_the_service_writes_into_a_pipe(self):
+        consumer, _ = self.service()
+        config = self.file("config", CONFIG.format(duration=200, buffer=0) + "write_into_file: true")
+        done = run("record", "--consumer-socket", consumer, "--txt", "-c", config, "-o", "-",
+                   text=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.is_trace(self.file("out", done.stdout))
+
+    def test_the_service_makes_the_file_where_it_may(self):
+        place = self.folder / "place"
+        place.mkdir()
+        consumer, _ = self.service("--output-dir", place)
+        for name, good in [("new", True), ("new", False), ("../new", False)]:
+            done = self.traced(consumer, self.folder / "unused",
+                               f'write_into_file: true output_path: "{name}"')
+            self.assertEqual(done.returncode == 0, good, done.stderr)
+        self.is_trace(place / "new")
+        self.assertFalse((self.folder / "new").exists())
+
+    def test_the_service_makes_no_file_unasked(self):
+        consumer, _ = self.service()
+        done = self.traced(consumer, self.folder / "unused",
+                           'write_into_file: true output_path: "new"')
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("makes no files", done.stderr)
+
 
 
 class Record(Case):

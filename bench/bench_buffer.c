@@ -74,7 +74,7 @@ static void take(size_t slice)
     for (size_t i = slice * SLICE; i < (slice + 1) * SLICE; i++) {
         in.seq = (struct tw_writer_key){.producer = 1, .writer_id = (uint16_t)(i % WRITERS + 1)};
         in.chunk_id = work.chunk_ids[i % WRITERS]++;
-        in.payload = (struct tw_bytes){.p = work.smb[i % SMB_CHUNKS], .n = CHUNK};
+        in.payload = (struct tw_shared_bytes){tw_shared_of(work.smb[i % SMB_CHUNKS]), CHUNK};
         must(!tw_trace_buffer_write(work.tb, &in));
     }
 }
@@ -153,7 +153,7 @@ static bool patches(void)
         .seq = {.producer = 1},
         .n_fragments = PACKETS,
         .complete = true,
-        .payload = {.p = work.smb[0], .n = CHUNK},
+        .payload = {tw_shared_of(work.smb[0]), CHUNK},
     };
     uint64_t ns[2];
 

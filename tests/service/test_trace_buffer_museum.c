@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bugs that upstream's trace buffers once had, each re-created: museum_N is number N of them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/req.h"
@@ -336,6 +337,37 @@ static void museum_10_given_up_by_a_patch(void **state)
     tw_trace_buffer_free(tb);
 }
 
+/* Nothing reads a byte before or behind the payload, or takes it for text. */
+static void museum_11_bytes_without_an_end(void **state)
+{
+    struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING), *clone;
+    uint8_t *exact = malloc(64); /* not a byte more, which ASan sees to */
+    struct tw_packet_out packet;
+    struct tb_chunk chunk;
+
+    (void)state;
+    assert_non_null(exact);
+    memset(exact, 'x', 64);
+    exact[0] = 63;
+    tb_begin(&chunk, 0, 0);
+    chunk.in.n_fragments = 1;
+    chunk.in.payload = (struct tw_shared_bytes){tw_shared_of(exact), 64};
+    assert_int_equal(tw_trace_buffer_write(tb, &chunk.in), 0);
+    memset(exact, 0, 64);
+    free(exact);
+    assert_int_equal(tw_trace_buffer_clone(tb, &clone), 0);
+    for (int i = 0; i < 2; i++) {
+        tw_trace_buffer_begin_read(i ? tb : clone, false);
+        assert_int_equal(tw_trace_buffer_next_packet(i ? tb : clone, &packet), 0);
+        assert_int_equal(packet.n_slices, 1);
+        assert_int_equal(packet.size, 63);
+        for (size_t k = 0; k < packet.size; k++)
+            assert_int_equal(packet.slices[0].p[k], 'x');
+    }
+    tw_trace_buffer_free(clone);
+    tw_trace_buffer_free(tb);
+}
+
 static void chains_of_fragments_that_are_broken(void **state)
 {
     REQ("TW-BUF-053");
@@ -408,6 +440,7 @@ int main(void)
         tw_unit_test(museum_9_discard_filled_exactly_to_the_end),
         tw_unit_test(museum_10_a_packet_its_writer_gave_up),
         tw_unit_test(museum_10_given_up_by_a_patch),
+        tw_unit_test(museum_11_bytes_without_an_end),
         tw_unit_test(chains_of_fragments_that_are_broken),
         tw_unit_test(a_commit_that_takes_packets_back),
         tw_unit_test(ids_in_descending_order_cost_no_more),

@@ -207,7 +207,7 @@ static uint64_t delay_with(uint32_t period_ms)
     enable(&s, new_file(&fd));
     emit(&s, "one");
     begin_ns = s.rig.now_ns;
-    while (!found(&s, fd, "one"))
+    for (int i = 0; i < 200 && !found(&s, fd, "one"); i++)
         rig_advance(&s.rig, 50);
     delay = (s.rig.now_ns - begin_ns) / 1000000;
     end(&s, fd);

@@ -101,19 +101,25 @@ struct tw_instance {
     enum tw_instance_state state;
 };
 
+/* A producer that was asked to flush. */
+struct tw_flush_producer {
+    uint16_t id;
+    bool answered;
+};
+
 /* A flush that waits for its producers. */
 struct tw_flush {
     TAILQ_ENTRY(tw_flush) next;
     struct tw_session *session;
     uint64_t id;
     struct tw_timer timeout;
-    bool write_after;       /* a pass of the file writer follows */
-    struct tw_later reply;  /* to the consumer; not wanted when the service asked */
-    bool stop_after;        /* the last flush: the session ends with it */
-    struct tw_clone *clone; /* that it is for, or NULL */
-    bool taken_away;        /* which of the clone's buffers */
-    uint16_t *waiting_for;  /* producer ids */
-    size_t n_waiting;
+    bool write_after;                /* a pass of the file writer follows */
+    struct tw_later reply;           /* to the consumer; not wanted when the service asked */
+    bool stop_after;                 /* the last flush: the session ends with it */
+    struct tw_clone *clone;          /* that it is for, or NULL */
+    bool taken_away;                 /* which of the clone's buffers */
+    struct tw_flush_producer *asked; /* by id, so that an answer finds its place quickly */
+    size_t n_asked, n_waiting;       /* n_waiting: those that have not answered */
 };
 
 /* What made a consumer clone a session, as it says; without a name there is nothing. */
@@ -262,6 +268,12 @@ struct tw_service_conn {
     uint32_t observed; /* bits of ObservableEvents.Type */
 };
 
+/* Large and nearly empty: mapped, so that only what is used of it takes memory. */
+struct tw_service_tables {
+    struct tw_trace_buffer *buffers[TW_BUFFER_IDS];
+    uint64_t producer_ids[TW_PRODUCERS_MAX / 64 + 1];
+};
+
 struct tw_service {
     struct tw_service_options options;
     struct tw_accounts accounts;
@@ -270,13 +282,15 @@ struct tw_service {
     TAILQ_HEAD(, tw_service_conn) conns;
     TAILQ_HEAD(, tw_producer) producers;
     TAILQ_HEAD(, tw_session) sessions;
-    struct tw_trace_buffer *buffers[TW_BUFFER_IDS]; /* by id; [0] unused */
-    struct tw_rxpool rxpool;                        /* what connections receive into */
-    struct tw_arena arena;                          /* the request being handled */
-    struct tw_buf scratch;                          /* the reply being built */
-    struct tw_gather body;                          /* the same, of ReadBuffers */
-    int output_dir;                                 /* where files may be made, -1: nowhere */
-    struct tw_service_conn *lending; /* its queue may point into trace buffers; NULL: nobody's */
+    struct tw_service_tables *tables;
+    struct tw_trace_buffer **buffers; /* in tables: by id; [0] unused */
+    uint64_t *producer_ids;           /* in tables: those in use, one bit each */
+    struct tw_rxpool rxpool;          /* what connections receive into */
+    struct tw_arena arena;            /* the request being handled */
+    struct tw_buf scratch;            /* the reply being built */
+    struct tw_gather body;            /* the same, of ReadBuffers */
+    int output_dir;                   /* where files may be made, -1: nowhere */
+    struct tw_service_conn *lending;  /* its queue may point into trace buffers; NULL: nobody's */
 
     uint32_t last_producer_id, last_buffer_id;
     uint64_t last_session_id, last_instance_id, last_flush_id;

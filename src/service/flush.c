@@ -24,7 +24,7 @@ static void free_flush(struct tw_flush *flush)
     tw_timer_clear(session->service->timers, &flush->timeout);
     TAILQ_REMOVE(&session->flushes, flush, next);
     session->n_flushes--;
-    free(flush->waiting_for);
+    free(flush->asked);
     free(flush);
 }
 
@@ -124,8 +124,15 @@ static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t f
     }
     if (n == 0 && !(takes_part && scrapes_itself(producer)))
         return;
-    flush->waiting_for[flush->n_waiting++] = producer->id;
+    flush->asked[flush->n_asked++] = (struct tw_flush_producer){.id = producer->id};
     tw_producer_send_flush(producer, flush->id, flags, ids, n);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct tw_flush_producer *x = a, *y = b;
+
+    return (int)x->id - (int)y->id;
 }
 
 static struct tw_flush *new_flush(struct tw_session *session)
@@ -134,9 +141,8 @@ static struct tw_flush *new_flush(struct tw_session *session)
 
     if (!flush)
         return NULL;
-    flush->waiting_for =
-        reallocarray(NULL, session->service->n_producers + 1, sizeof(*flush->waiting_for));
-    if (!flush->waiting_for) {
+    flush->asked = reallocarray(NULL, session->service->n_producers + 1, sizeof(*flush->asked));
+    if (!flush->asked) {
         free(flush);
         return NULL;
     }
@@ -177,6 +183,8 @@ static struct tw_flush *begin_for(struct tw_session *session, struct tw_flush wh
         tw_lifecycle_event(session, TW_LIFECYCLE_FLUSH_STARTED);
         TAILQ_FOREACH (producer, &session->service->producers, next)
             ask(flush, producer, flags, ids);
+        qsort(flush->asked, flush->n_asked, sizeof(*flush->asked), by_id);
+        flush->n_waiting = flush->n_asked;
         tw_service_arm(session->service, &flush->timeout,
                        flush->n_waiting ? timeout_of(session, timeout_ms) : 0);
     }
@@ -241,14 +249,17 @@ void tw_flush_and_stop(struct tw_session *session)
         tw_session_disable(session);
 }
 
-static bool remove_waiting(struct tw_flush *flush, uint16_t producer_id)
+/* Whether it waited for this one. */
+static bool take_answer(struct tw_flush *flush, uint16_t producer_id)
 {
-    for (size_t i = 0; i < flush->n_waiting; i++)
-        if (flush->waiting_for[i] == producer_id) {
-            flush->waiting_for[i] = flush->waiting_for[--flush->n_waiting];
-            return true;
-        }
-    return false;
+    struct tw_flush_producer key = {.id = producer_id}, *asked;
+
+    asked = bsearch(&key, flush->asked, flush->n_asked, sizeof(key), by_id);
+    if (!asked || asked->answered)
+        return false;
+    asked->answered = true;
+    flush->n_waiting--;
+    return true;
 }
 
 static void acknowledged(struct tw_session *session, uint16_t producer_id, uint64_t flush_id)
@@ -258,7 +269,7 @@ static void acknowledged(struct tw_session *session, uint16_t producer_id, uint6
     TAILQ_FOREACH (flush, &session->flushes, next) {
         if (flush->id > flush_id)
             return;
-        if (remove_waiting(flush, producer_id) && flush->n_waiting == 0)
+        if (take_answer(flush, producer_id) && flush->n_waiting == 0)
             tw_service_arm(session->service, &flush->timeout, 0);
     }
 }

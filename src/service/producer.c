@@ -16,10 +16,14 @@
 /* Ids are not used again soon: a trace buffer may still hold chunks of one that has left. */
 static uint16_t next_id(struct tw_service *service)
 {
-    do {
-        service->last_producer_id = service->last_producer_id % TW_PRODUCERS_MAX + 1;
-    } while (tw_producer_by_id(service, (uint16_t)service->last_producer_id));
-    return (uint16_t)service->last_producer_id;
+    uint32_t id = service->last_producer_id;
+
+    do
+        id = id % TW_PRODUCERS_MAX + 1;
+    while (service->producer_ids[id / 64] >> (id % 64) & 1);
+    service->producer_ids[id / 64] |= UINT64_C(1) << (id % 64);
+    service->last_producer_id = id;
+    return (uint16_t)id;
 }
 
 int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
@@ -80,6 +84,7 @@ void tw_producer_free(struct tw_producer *producer)
         tw_data_source_free(source);
     tw_flush_acknowledged(service, producer->id, UINT64_MAX);
     TAILQ_REMOVE(&service->producers, producer, next);
+    service->producer_ids[producer->id / 64] &= ~(UINT64_C(1) << (producer->id % 64));
     service->n_producers--;
     producer->conn->producer = NULL;
     TW_IGNORE(charge_shm(producer, 0)); /* giving back is always possible */
@@ -88,16 +93,6 @@ void tw_producer_free(struct tw_producer *producer)
     free(producer->name);
     free(producer->sdk_version);
     free(producer);
-}
-
-struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id)
-{
-    struct tw_producer *p;
-
-    TAILQ_FOREACH (p, &service->producers, next)
-        if (p->id == id)
-            return p;
-    return NULL;
 }
 
 bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)

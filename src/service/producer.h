@@ -18,8 +18,6 @@ TW_MUST_USE int tw_producer_new(struct tw_service_conn *conn, const struct tw_pr
                                 struct tw_producer **ret_producer);
 /* Takes what is left in its shared memory, ends its instances and frees it. */
 void tw_producer_free(struct tw_producer *producer);
-/* NULL when there is none. */
-struct tw_producer *tw_producer_by_id(struct tw_service *service, uint16_t id);
 
 /* Takes the producer's own memory when it is what it has to be; *fd is taken in any case. False:
  * the service will make it. TW-SHM-010 */

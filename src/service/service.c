@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +23,14 @@ static int open_output_dir(struct tw_service *service)
     return service->output_dir < 0 ? -errno : 0;
 }
 
+static struct tw_service_tables *map_tables(void)
+{
+    void *p = mmap(NULL, sizeof(struct tw_service_tables), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
 int tw_service_new(struct tw_service **ret_service, const struct tw_service_options *options)
 {
     REQ("TW-LIM-024");
@@ -30,6 +39,13 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
 
     if (!service)
         return -ENOMEM;
+    service->tables = map_tables();
+    if (!service->tables) {
+        free(service);
+        return -ENOMEM;
+    }
+    service->buffers = service->tables->buffers;
+    service->producer_ids = service->tables->producer_ids;
     if (options)
         service->options = *options;
     service->n_cpus = (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
@@ -71,6 +87,7 @@ void tw_service_free(struct tw_service *service)
     tw_buf_deinit(&service->scratch);
     tw_gather_deinit(&service->body);
     tw_fd_close(&service->output_dir);
+    (void)munmap(service->tables, sizeof(*service->tables));
     free(service);
 }
 

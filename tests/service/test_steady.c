@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the service does again and again takes no memory: its allocator is counted while it runs. */
+#include "tests/harness.h"
+#include "tests/service/rig.h"
+
+enum { WARM_UP = 4000, COUNTED = 1000 };
+
+/* The linker sends the calls of our own code here (CMakeLists.txt); protobuf-c has an arena. */
+static struct {
+    bool on;
+    size_t n;
+} allocations;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+int __real_tw_service_run(struct tw_service_conn *conn);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+int __wrap_tw_service_run(struct tw_service_conn *conn);
+
+void *__wrap_malloc(size_t n)
+{
+    allocations.n += allocations.on;
+    return __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    allocations.n += allocations.on;
+    return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    allocations.n += allocations.on;
+    return __real_realloc(p, n);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+    allocations.n += allocations.on;
+    return __real_reallocarray(p, n, size);
+}
+
+/* The peers of the rig allocate as well: only what the service does is counted. */
+int __wrap_tw_service_run(struct tw_service_conn *conn)
+{
+    int rc;
+
+    allocations.on = true;
+    rc = __real_tw_service_run(conn);
+    allocations.on = false;
+    return rc;
+}
+
+struct scene {
+    struct rig rig;
+    struct rig_peer *producer, *consumer;
+    uint16_t buffer;
+};
+
+static void begin(struct scene *s)
+{
+    rig_init(&s->rig);
+    s->producer = rig_producer(&s->rig, "p");
+    rig_register(s->producer, "source");
+    s->consumer = rig_consumer(&s->rig);
+    rig_enable(s->consumer, rig_config(&s->rig, "source"));
+    s->buffer = rig_buffer(s->producer);
+    assert_true(allocations.n > 0); /* they are seen */
+}
+
+/* Until the ring has gone round, and everything is as large as it gets. */
+static void a_commit_takes_no_memory(void **state)
+{
+    struct scene s;
+    uint32_t chunk_id = 0;
+
+    (void)state;
+    begin(&s);
+    while (chunk_id < WARM_UP)
+        rig_emit(s.producer, chunk_id++, s.buffer, "something of a packet");
+    allocations.n = 0;
+    while (chunk_id < WARM_UP + COUNTED)
+        rig_emit(s.producer, chunk_id++, s.buffer, "something of a packet");
+    assert_int_equal(allocations.n, 0);
+    rig_free(&s.rig);
+}
+
+static void a_sync_takes_no_memory(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    begin(&s);
+    assert_true(rig_call(s.producer, TW_PRODUCER_SYNC, NULL)->success);
+    allocations.n = 0;
+    for (int i = 0; i < COUNTED; i++)
+        assert_true(rig_call(s.producer, TW_PRODUCER_SYNC, NULL)->success);
+    assert_int_equal(allocations.n, 0);
+    rig_free(&s.rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        tw_unit_test(a_commit_takes_no_memory),
+        tw_unit_test(a_sync_takes_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -2,6 +2,7 @@
 #include "service/peer.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +22,11 @@
  * Milliseconds. TW-LIM-031 */
 enum { PEER_STALL_MS = 10000 };
 
+/* When half of the connections have gone since there were most, and those were at least this many,
+ * what the allocator keeps of them goes back to the system: it would keep it for ever, a few KiB of
+ * each. Connections. TW-LIM-141 */
+enum { PEERS_TRIMMED = 8 };
+
 struct tw_peer_socket {
     TAILQ_ENTRY(tw_peer_socket) next;
     struct tw_peers *peers;
@@ -31,17 +37,30 @@ struct tw_peer_socket {
     bool more;                 /* received bytes are left to work on */
 };
 
+static void forget_one(struct tw_peers *peers)
+{
+    REQ("TW-LIM-141");
+    peers->n--;
+    if (peers->most < PEERS_TRIMMED || peers->n > peers->most / 2)
+        return;
+    (void)malloc_trim(0);
+    peers->most = peers->n;
+}
+
 static void peer_free(struct tw_peer_socket *peer, const char *why)
 {
+    struct tw_peers *peers = peer->peers;
+
     tw_log(TW_LOG_DEBUG, "%s has gone", peer->who);
     if (why)
         tw_log_peer(TW_LOG_WARN, "dropped %s: %s", peer->who, why);
-    tw_timer_clear(tw_loop_timers(peer->peers->loop), &peer->stall);
-    tw_loop_del(peer->peers->loop, &peer->io);
+    tw_timer_clear(tw_loop_timers(peers->loop), &peer->stall);
+    tw_loop_del(peers->loop, &peer->io);
     tw_service_disconnect(peer->conn);
     tw_fd_close(&peer->io.fd);
-    TAILQ_REMOVE(&peer->peers->list, peer, next);
+    TAILQ_REMOVE(&peers->list, peer, next);
     free(peer);
+    forget_one(peers);
 }
 
 static void on_stall(struct tw_timer *timer)
@@ -200,6 +219,7 @@ void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_servi
     REQ("TW-LIM-031");
     peers->loop = loop;
     peers->service = service;
+    peers->n = peers->most = 0;
     peers->turn = NULL;
     peers->stall_ms = stall_ms ? stall_ms : PEER_STALL_MS;
     TAILQ_INIT(&peers->list);
@@ -238,6 +258,8 @@ int tw_peer_new(struct tw_peers *peers, enum tw_service_port port, bool relay, i
         return rc;
     }
     TAILQ_INSERT_TAIL(&peers->list, peer, next);
+    peers->n++;
+    peers->most = tw_max(peers->most, peers->n);
     tw_log(TW_LOG_DEBUG, "%s of user %d connected as %s", peer->who, who.uid,
            port == TW_SERVICE_PRODUCER ? "a producer" : "a consumer");
     rc = tw_loop_add(peers->loop, &peer->io);

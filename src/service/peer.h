@@ -12,6 +12,7 @@ struct tw_peer_socket;
 struct tw_peers {
     struct tw_loop *loop;
     struct tw_service *service;
+    size_t n, most;              /* now, and at any time since memory was last given back */
     struct tw_peer_socket *turn; /* whose turn it is, NULL between turns */
     uint32_t stall_ms;           /* how long a peer may take nothing of what waits for it */
     TAILQ_HEAD(, tw_peer_socket) list;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tracewire serve: the tracing service in the foreground. */
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -88,6 +89,7 @@ static int serve(struct tw_loop *loop, struct tw_daemon *daemon, const struct tw
     if (rc) {
         tw_log(TW_LOG_ERROR, "serve: the sandbox is %s, and all of it is required", sandbox);
     } else {
+        (void)malloc_trim(0); /* what getting ready took */
         tw_log(TW_LOG_INFO, "ready: producers at %s, consumers at %s, sandbox %s",
                o->daemon.producer_socket, o->daemon.consumer_socket, sandbox);
         tw_notify(notify_fd, "READY=1");

@@ -2,12 +2,20 @@
 /* seccomp: the calls of the loop, and no others. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "service/sandbox.h"
+
+enum { FILTER_MAX = 2048 }; /* instructions; ours has some hundreds, a kernel takes 4096 */
 
 /* What the loop, its peers and the C library beneath need. Names that an architecture does not have
  * are passed over, as are those that libseccomp is too old for. */
@@ -233,20 +241,65 @@ static int fill(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)
     return rc ? rc : add_unlink(ctx, sandbox);
 }
 
-int tw_sandbox_calls(const struct tw_sandbox *sandbox)
+static bool succeeded(pid_t child)
+{
+    int status;
+
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static scmp_filter_ctx make(const struct tw_sandbox *sandbox)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int rc;
 
     if (!ctx)
-        return -ENOMEM;
-    /* A log of what was refused, and a filter that is searched and not walked, are worth having;
-     * an older kernel or library without them is good enough. */
-    TW_IGNORE(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_LOG, 1));
+        return NULL;
+    /* A filter that is searched and not walked is worth having; an older library without it is good
+     * enough. */
     TW_IGNORE(seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-    rc = fill(ctx, sandbox);
-    if (!rc)
-        rc = seccomp_load(ctx);
+    if (!fill(ctx, sandbox))
+        return ctx;
     seccomp_release(ctx);
+    return NULL;
+}
+
+/* Making a filter leaves its traces all over the heap, where they keep more memory from going back
+ * than the service has: so a child makes it, and hands it over. Returns instructions, 0: none. */
+static size_t take_filter(const struct tw_sandbox *sandbox, struct sock_filter *filter, size_t max)
+{
+    size_t n = 0, room = max * sizeof(*filter);
+    ssize_t got = 1;
+    int fds[2];
+    pid_t child;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return 0;
+    child = fork();
+    if (child == 0) {
+        scmp_filter_ctx ctx = make(sandbox);
+
+        _exit(!ctx || seccomp_export_bpf(ctx, fds[1]));
+    }
+    tw_fd_close(&fds[1]);
+    while (child > 0 && n < room && (got = read(fds[0], (char *)filter + n, room - n)) > 0)
+        n += (size_t)got;
+    tw_fd_close(&fds[0]);
+    return child > 0 && succeeded(child) && got == 0 ? n / sizeof(*filter) : 0;
+}
+
+/* With a log of what was refused, unless the kernel is too old for that. */
+int tw_sandbox_calls(const struct tw_sandbox *sandbox)
+{
+    struct sock_fprog program = {.filter = calloc(FILTER_MAX, sizeof(struct sock_filter))};
+    int rc = -ENOMEM;
+
+    if (program.filter)
+        program.len = (unsigned short)take_filter(sandbox, program.filter, FILTER_MAX);
+    if (program.len)
+        rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_LOG, &program) &&
+                     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)
+                 ? -errno
+                 : 0;
+    free(program.filter);
     return rc;
 }

@@ -205,10 +205,10 @@ void peer_call(struct peer *peer, uint32_t method, const ProtobufCMessage *reque
 
 void peer_await(struct peer *peer, uint32_t method)
 {
-    next_event(peer);
-    serve_must(peer->event.kind == TW_CLIENT_REPLY && peer->event.method == method,
-               "not the answer that was waited for");
-    serve_must(peer->event.success, "a request was refused");
+    do
+        next_event(peer);
+    while (peer->event.kind == TW_CLIENT_REPLY && peer->event.method != method);
+    serve_must(peer->event.kind == TW_CLIENT_REPLY && peer->event.success, "a request was refused");
 }
 
 void peer_ask(struct peer *peer, uint32_t method, const ProtobufCMessage *request)

@@ -52,7 +52,7 @@ void peer_close(struct peer *peer);
 /* Sends a call. */
 void peer_call(struct peer *peer, uint32_t method, const ProtobufCMessage *request,
                bool drop_reply);
-/* Waits for the next reply, which must be a good one to that method. */
+/* Waits for the next reply to that method, which must be a good one; others before it are lost. */
 void peer_await(struct peer *peer, uint32_t method);
 /* Both. */
 void peer_ask(struct peer *peer, uint32_t method, const ProtobufCMessage *request);

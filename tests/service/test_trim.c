@@ -40,11 +40,11 @@ static void memory_of_many_that_left_goes_back(void **state)
     struct tw_daemon_options options = {
         .producer_socket = producer,
         .consumer_socket = consumer,
-        .access = {.mode = 0600, .group = (gid_t)-1},
+        .access = {{.mode = 0600, .group = (gid_t)-1}, {.mode = 0600, .group = (gid_t)-1}},
     };
     struct tw_daemon *daemon;
     struct tw_loop *loop;
-    const char *socket;
+    struct tw_bytes socket;
     int fds[10];
 
     (void)state;

@@ -57,7 +57,7 @@ static void end(struct tw_clone *clone, const char *error)
     free_clone(clone);
 }
 
-static bool may_clone(const struct tw_service_conn *conn, const struct tw_session *session)
+bool tw_clone_allowed(const struct tw_service_conn *conn, const struct tw_session *session)
 {
     REQ("TW-CONS-052");
     return conn->peer.uid == 0 || conn->peer.uid == session->uid;
@@ -185,7 +185,7 @@ static const char *refusal(const struct tw_service_conn *conn, const struct tw_s
         return "this consumer has a session already; FreeBuffers ends it";
     if (!session)
         return "there is no such session";
-    if (!may_clone(conn, session))
+    if (!tw_clone_allowed(conn, session))
         return "the session belongs to another user";
     if (session->writer)
         return "TW-CONS-059: the session writes into a file";

@@ -24,5 +24,7 @@ void tw_clones_of_session_end(struct tw_session *session);
 /* The connection goes: nobody waits for its clone. */
 void tw_clone_of_conn_end(struct tw_service_conn *conn);
 
+/* Whether the consumer may have a clone of the session, and may know of it. */
+bool tw_clone_allowed(const struct tw_service_conn *conn, const struct tw_session *session);
 /* Whether the session's i-th buffer goes to the clone, and leaves an empty one behind. */
 bool tw_clone_takes_away(const struct tw_session *session, size_t i);

@@ -83,8 +83,9 @@ static bool bad_file_name(const struct tw_session *s)
 {
     const char *name = s->config->bugreport_filename;
 
-    return name && name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                     "0123456789-_.")] != '\0';
+    return name && (strlen(name) > TW_NAME_MAX ||
+                    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789-_.")] != '\0');
 }
 
 static bool bad_target_buffer(const struct tw_session *s)
@@ -155,7 +156,8 @@ static const struct {
     {large_data_source, "the config of a data source is over 120 KiB"},
     {same_buffer_name, "two buffers of the trace config have the same name"},
     {bad_target_buffer, "a data source's target_buffer names no buffer of the trace config"},
-    {bad_file_name, "bugreport_filename has more than letters, digits and -_."},
+    {bad_file_name,
+     "bugreport_filename has more than letters, digits and -_., or is over 1024 bytes"},
     {boost, "priority_boost of the service is not supported"},
     {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
     {session_events, "enable_concurrent_session_events is not supported"},

@@ -8,6 +8,7 @@
 #include "service/clone.h"
 #include "service/core.h"
 #include "service/machine.h"
+#include "service/observe.h"
 #include "service/producer.h"
 #include "service/query.h"
 #include "service/read_buffers.h"
@@ -129,7 +130,7 @@ const char *tw_service_why(const struct tw_service_conn *conn)
     return conn->doomed ? conn->doomed : conn->host.why;
 }
 
-static void wake(struct tw_service_conn *conn)
+void tw_conn_wake(struct tw_service_conn *conn)
 {
     if (conn->wake)
         conn->wake(conn->user);
@@ -140,7 +141,7 @@ void tw_conn_doom(struct tw_service_conn *conn, const char *why)
     if (conn->doomed)
         return;
     conn->doomed = why;
-    wake(conn);
+    tw_conn_wake(conn);
 }
 
 static size_t n_descriptors(const struct tw_service_conn *conn)
@@ -175,7 +176,7 @@ static void replied(struct tw_service_conn *conn, int rc)
 {
     if (!rc) {
         tw_conn_charge(conn);
-        wake(conn);
+        tw_conn_wake(conn);
     } else if (rc == TW_E_FULL) {
         tw_conn_doom(conn, "TW-LIM-004: the peer does not read its replies");
     } else {
@@ -321,9 +322,11 @@ int tw_service_run(struct tw_service_conn *conn)
         return rc;
     tw_reading_run(conn);
     tw_query_run(conn);
+    tw_observe_run(conn);
     tw_conn_charge(conn);
     /* TW_MORE from the host session is "send me more bytes": everything received is done. */
-    idle = rc == TW_MORE && !conn->reading.active && !conn->querying.active;
+    idle = rc == TW_MORE && !conn->reading.active && !conn->querying.active &&
+           !tw_observe_pending(conn);
     tw_deadline_look(conn, idle);
     if (conn->doomed)
         return TW_E_CLOSED;

@@ -212,18 +212,27 @@ static void get_trace_stats(struct tw_service_conn *conn, const struct tw_host_c
     tw_conn_reply(conn, call->request_id, &response.base, false, -1);
 }
 
+static void end_observing(struct tw_service_conn *conn)
+{
+    if (conn->observing.wanted)
+        tw_conn_reply_bytes(conn, conn->observing.id, (struct tw_bytes){0}, false, -1);
+    conn->observing.wanted = false;
+}
+
 /* A new call replaces what was observed before; the earlier stream ends. */
 static void observe_events(struct tw_service_conn *conn, const struct tw_host_call *call,
                            const ProtobufCMessage *msg)
 {
+    REQ("TW-CONS-041");
     const Tw__ObserveEventsRequest *req = (const void *)msg;
 
-    if (conn->observing.wanted)
-        tw_conn_reply_bytes(conn, conn->observing.id, (struct tw_bytes){0}, false, -1);
+    end_observing(conn);
     conn->observing = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
     conn->observed = 0;
     for (size_t i = 0; i < req->n_events_to_observe; i++)
         conn->observed |= (uint32_t)req->events_to_observe[i];
+    if (!conn->observed)
+        end_observing(conn);
     tw_observe_now(conn);
 }
 

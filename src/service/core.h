@@ -92,6 +92,7 @@ enum tw_instance_state {
 struct tw_instance {
     TAILQ_ENTRY(tw_instance) next;             /* of its session */
     TAILQ_ENTRY(tw_instance) next_of_producer; /* of its producer */
+    TAILQ_ENTRY(tw_instance) next_untold;      /* of its session, when untold */
     struct tw_session *session;
     struct tw_producer *producer;
     struct tw_data_source *source;
@@ -99,6 +100,7 @@ struct tw_instance {
     uint64_t id;
     uint16_t buffer_id;
     enum tw_instance_state state;
+    bool untold; /* its state is to be told to the observing consumer */
 };
 
 /* A producer that was asked to flush. */
@@ -192,6 +194,8 @@ struct tw_session {
     size_t n_buffers;
     TAILQ_HEAD(, tw_instance) instances;
     size_t n_instances, n_in_state[TW_INSTANCE_STATES];
+    TAILQ_HEAD(, tw_instance) untold;
+    bool untold_all_started;
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
     TAILQ_HEAD(, tw_clone) clones; /* of it, under way */
@@ -324,6 +328,8 @@ void tw_service_refused(struct tw_service *service, const struct tw_peer *peer, 
 
 /* Ends a connection at the next opportunity. why is a static text. */
 void tw_conn_doom(struct tw_service_conn *conn, const char *why);
+/* Somebody else's turn left work for this connection. */
+void tw_conn_wake(struct tw_service_conn *conn);
 /* Brings up to date what the connection is charged for, and ends it when that is too much. Called
  * whenever calls, bytes or descriptors may have come to wait or gone. */
 void tw_conn_charge(struct tw_service_conn *conn);

@@ -16,6 +16,7 @@ static void free_instance(struct tw_instance *instance)
 {
     struct tw_session *session = instance->session;
 
+    tw_observe_instance_end(instance);
     TAILQ_REMOVE(&session->instances, instance, next);
     TAILQ_REMOVE(&instance->producer->instances, instance, next_of_producer);
     session->n_instances--;

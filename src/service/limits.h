@@ -34,6 +34,9 @@ enum {
     TW_GUARDED_NAMES_MAX = 256,
     /* Semaphores in one trace config: each is looked for in every session. TW-LIM-095 */
     TW_SEMAPHORES_MAX = 64,
+    /* State changes of data sources in one reply to ObserveEvents: with the longest names they fit
+     * a frame. TW-LIM-097 */
+    TW_OBSERVE_BATCH = 32,
     /* Bytes of the key that a session is detached with. TW-LIM-090 */
     TW_DETACH_KEY_MAX = 1024,
     /* Patches of one chunk in one request. TW-LIM-020 */

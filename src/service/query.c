@@ -6,7 +6,9 @@
  */
 #include "service/query.h"
 
+#include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/clone.h"
 #include "service/machine.h"
 
 /* Bytes queued for the consumer above which no further part is sent. */
@@ -65,8 +67,8 @@ static void send_data_source(struct tw_service_conn *conn, uint64_t id,
 
 static void send_session(struct tw_service_conn *conn, uint64_t id, const struct tw_session *s)
 {
-    static const char *const names[] = {"CONFIGURED", "STARTED", "DISABLING_WAITING_STOP_ACKS",
-                                        "DISABLED", "CLONED_READ_ONLY"};
+    static const char *const names[] = {"CONFIGURED", "STARTED", "STOP_WAIT", "DISABLED",
+                                        "CLONED_READ_ONLY"};
     Tw__TracingServiceState state = TW__TRACING_SERVICE_STATE__INIT;
     Tw__TracingServiceState__TracingSession session =
         TW__TRACING_SERVICE_STATE__TRACING_SESSION__INIT;
@@ -81,6 +83,9 @@ static void send_session(struct tw_service_conn *conn, uint64_t id, const struct
     session.consumer_uid = s->uid;
     session.state = tw_pbc_str(names[s->state]);
     session.unique_session_name = s->config->unique_session_name;
+    session.has_bugreport_score = s->config->has_bugreport_score;
+    session.bugreport_score = s->config->bugreport_score;
+    session.bugreport_filename = s->config->bugreport_filename;
     session.n_buffer_size_kb = s->n_buffers;
     session.buffer_size_kb = sizes;
     session.duration_ms = s->config->has_duration_ms ? s->config->duration_ms : 0;
@@ -121,7 +126,7 @@ static bool send_sessions(struct tw_service_conn *conn)
     const struct tw_session *session;
 
     TAILQ_FOREACH (session, &conn->service->sessions, next) {
-        if (session->id <= q->session_id)
+        if (session->id <= q->session_id || !tw_clone_allowed(conn, session))
             continue;
         if (full(conn))
             return false;
@@ -170,6 +175,7 @@ static bool send_producers(struct tw_service_conn *conn)
 
 void tw_query_begin(struct tw_service_conn *conn, uint64_t request_id, bool sessions_only)
 {
+    REQ("TW-CONS-043");
     conn->querying = (struct tw_querying){
         .active = true,
         .request_id = request_id,
@@ -189,6 +195,7 @@ void tw_query_run(struct tw_service_conn *conn)
 
 void tw_query_capabilities(struct tw_service_conn *conn, uint64_t request_id)
 {
+    REQ("TW-CONS-044");
     Tw__QueryCapabilitiesResponse response = TW__QUERY_CAPABILITIES_RESPONSE__INIT;
     Tw__TracingServiceCapabilities caps = TW__TRACING_SERVICE_CAPABILITIES__INIT;
     Tw__ObservableEvents__Type events[] = {

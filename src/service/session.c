@@ -143,6 +143,7 @@ struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes 
     TAILQ_INIT(&session->instances);
     TAILQ_INIT(&session->flushes);
     TAILQ_INIT(&session->clones);
+    TAILQ_INIT(&session->untold);
     tw_session_timers_init(session);
     if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
@@ -376,6 +377,8 @@ void tw_session_leave(struct tw_session *session)
         return;
     REQ("TW-CONS-013");
 
+    tw_observe_run(session->conn); /* as much as fits; nobody is left to wait for the rest */
+    tw_observe_forget(session);
     tw_flushes_refuse(session);
     tw_reading_cancel(session->conn);
     session->conn->session = NULL;

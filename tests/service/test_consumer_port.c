@@ -227,6 +227,33 @@ static void the_state_lists_producers_sources_and_sessions(void **state)
     rig_free(&rig);
 }
 
+static void others_sessions_are_only_counted(void **state)
+{
+    struct rig rig;
+    struct rig_peer *stranger, *root;
+    Tw__TracingServiceState *s;
+    Tw__TraceConfig *config;
+
+    REQ("TW-CONS-043");
+    (void)state;
+    rig_init(&rig);
+    config = rig_config(&rig, "source");
+    config->has_bugreport_score = true;
+    config->bugreport_score = 3;
+    config->bugreport_filename = tw_pbc_str("file");
+    rig_enable(rig_consumer(&rig), config);
+    stranger = rig_consumer_as(&rig, RIG_UID + 1);
+    root = rig_consumer_as(&rig, 0);
+    s = query(stranger, false);
+    assert_int_equal(s->n_tracing_sessions, 0);
+    assert_int_equal(s->num_sessions, 1);
+    s = query(root, true);
+    assert_int_equal(s->n_tracing_sessions, 1);
+    assert_int_equal(s->tracing_sessions[0]->bugreport_score, 3);
+    assert_string_equal(s->tracing_sessions[0]->bugreport_filename, "file");
+    rig_free(&rig);
+}
+
 /* A descriptor with n bytes that the service knows nothing of. */
 static bool register_large(struct rig_peer *producer, const char *name, size_t n)
 {
@@ -283,6 +310,7 @@ static void a_state_larger_than_the_queue_arrives_whole(void **state)
     struct rig_peer *consumer;
     Tw__TracingServiceState *s;
 
+    REQ("TW-CONS-043");
     (void)state;
     rig_init(&rig);
     for (int i = 0; i < 4; i++) {
@@ -329,6 +357,7 @@ static void capabilities_name_what_can_be_observed(void **state)
     struct rig_peer *consumer;
     Tw__QueryCapabilitiesResponse *response;
 
+    REQ("TW-CONS-044");
     (void)state;
     rig_init(&rig);
     consumer = rig_consumer(&rig);
@@ -463,6 +492,7 @@ int main(void)
         tw_unit_test(malformed_arguments_are_refused),
         tw_unit_test(a_config_that_is_no_message_is_told),
         tw_unit_test(the_state_lists_producers_sources_and_sessions),
+        tw_unit_test(others_sessions_are_only_counted),
         tw_unit_test(descriptors_have_a_limit_and_all_together_too),
         tw_unit_test(a_state_larger_than_the_queue_arrives_whole),
         tw_unit_test(who_does_not_read_the_state_is_owed_little),

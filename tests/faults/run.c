@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ static struct shared {
 static const struct CMUnitTest *test; /* that runs */
 static size_t budget_us;              /* of the processor, for all runs of a test */
 static char folder[64];               /* made last by mkdtemp() */
+static struct rlimit files_at_most;   /* before any test lowered it */
 
 _Noreturn void faults_blame(const char *what)
 {
@@ -64,14 +66,14 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-/* A test that failed leaves its folder; its descriptors go with the process or here. */
+/* A test that failed leaves its folder, its descriptors, and how many of these there may be. */
 static void tidy(int fds_before)
 {
     if (folder[0] && !access(folder, F_OK))
         nftw(folder, remove_one, 4, FTW_DEPTH | FTW_PHYS);
     folder[0] = '\0';
-    for (int fd = fds_before; fd < fds_before + 64; fd++)
-        close(fd);
+    close_range((unsigned)fds_before, ~0U, 0);
+    setrlimit(RLIMIT_NOFILE, &files_at_most);
     faults_forget();
 }
 
@@ -289,6 +291,7 @@ int __wrap__cmocka_run_group_tests(const char *name, const struct CMUnitTest *te
     if (getenv("TW_FAULTS_MS"))
         ms = getenv("TW_FAULTS_MS");
     budget_us = (strtoul(ms, NULL, 10) + 1) * 1000;
+    getrlimit(RLIMIT_NOFILE, &files_at_most);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 1;

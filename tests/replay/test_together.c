@@ -245,17 +245,14 @@ static void perform(struct show *show, const struct step *step)
     run_all(show);
 }
 
-/* Sessions about what the service says no to: cloning, and writing into a file, without which there
- * is nothing to detach. They are served, and what depends on that is refused. */
-static bool is_refused(const char *folder)
+/* The clocks of the clone session's two recordings are 10 ms apart, so that here a flush is
+ * acknowledged before it is asked for, and the trace is read before it has been cloned: it is
+ * played, and not judged. test_clone.c has what it shows. */
+static bool is_skewed(const char *folder)
 {
-    static const char *const names[] = {"/attach", "/clone"};
+    const char *name = strrchr(folder, '/');
 
-    for (size_t i = 0; i < TW_ARRAY_LEN(names); i++)
-        if (strlen(folder) > strlen(names[i]) &&
-            !strcmp(folder + strlen(folder) - strlen(names[i]), names[i]))
-            return true;
-    return false;
+    return name && strcmp(name, "/clone") == 0;
 }
 
 /* A trace that is empty there is empty here, and only such a one. */
@@ -328,7 +325,7 @@ static void every_recorded_session_goes_as_well_as_it_did(void **state)
     assert_int_equal(found.gl_pathc, 12);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         *strrchr(found.gl_pathv[i], '/') = 0;
-        if (play(found.gl_pathv[i]) && !is_refused(found.gl_pathv[i]))
+        if (play(found.gl_pathv[i]) && !is_skewed(found.gl_pathv[i]))
             worse++;
     }
     globfree(&found);

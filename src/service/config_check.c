@@ -30,6 +30,7 @@ static bool too_many_buffers(const struct tw_session *s)
 
 static bool bad_buffer_size(const struct tw_session *s)
 {
+    REQ("TW-CONS-080");
     for (size_t i = 0; i < s->config->n_buffers; i++) {
         const Tw__TraceConfig__BufferConfig *b = s->config->buffers[i];
 
@@ -58,14 +59,6 @@ static bool large_data_source(const struct tw_session *s)
     return false;
 }
 
-static bool names_buffer(const Tw__TraceConfig *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_buffers; i++)
-        if (config->buffers[i]->name && strcmp(config->buffers[i]->name, name) == 0)
-            return true;
-    return false;
-}
-
 static bool same_buffer_name(const struct tw_session *s)
 {
     for (size_t i = 0; i < s->config->n_buffers; i++)
@@ -88,16 +81,32 @@ static bool bad_file_name(const struct tw_session *s)
                                       "0123456789-_.")] != '\0');
 }
 
+/* The index of the buffer of that name, or how many buffers there are. */
+static size_t index_of(const Tw__TraceConfig *config, const char *name)
+{
+    size_t i = 0;
+
+    while (i < config->n_buffers &&
+           !(config->buffers[i]->name && strcmp(config->buffers[i]->name, name) == 0))
+        i++;
+    return i;
+}
+
 static bool bad_target_buffer(const struct tw_session *s)
 {
+    REQ("TW-CONS-080");
     for (size_t i = 0; i < s->config->n_data_sources; i++) {
         const Tw__DataSourceConfig *c = s->config->data_sources[i]->config;
-        bool named = c && c->target_buffer_name && c->target_buffer_name[0];
+        const char *name = c ? c->target_buffer_name : NULL;
+        size_t index = c && c->has_target_buffer ? c->target_buffer : 0, named;
 
-        if (!c)
-            continue;
-        if (named ? !names_buffer(s->config, c->target_buffer_name)
-                  : c->has_target_buffer && c->target_buffer >= s->config->n_buffers)
+        if (name && name[0]) {
+            named = index_of(s->config, name);
+            if (index && index != named)
+                return true;
+            index = named;
+        }
+        if (c && index >= s->config->n_buffers)
             return true;
     }
     return false;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/req.h"
 #include "service/limits.h"
 #include "tests/harness.h"
 #include "tests/service/rig.h"
@@ -94,6 +95,20 @@ static void target_of_another_name(Tw__TraceConfig *c)
     c->data_sources[0]->config->target_buffer_name = tw_pbc_str("there");
 }
 
+static void target_of_two_buffers(Tw__TraceConfig *c)
+{
+    static Tw__TraceConfig__BufferConfig other, *list[2];
+
+    other = *c->buffers[0];
+    other.name = tw_pbc_str("here");
+    list[0] = &other;
+    list[1] = c->buffers[0];
+    c->buffers = list;
+    c->n_buffers = 2;
+    c->data_sources[0]->config->target_buffer_name = tw_pbc_str("here");
+    target_out_of_range(c);
+}
+
 static void buffers_of_one_name(Tw__TraceConfig *c)
 {
     static Tw__TraceConfig__BufferConfig *list[2];
@@ -141,6 +156,7 @@ static void long_name(Tw__TraceConfig *c)
 
 static void what_cannot_be_done_is_refused_with_a_text(void **state)
 {
+    REQ("TW-CONS-080");
     REQ("TW-LIM-012");
     REQ("TW-LIM-014");
     REQ("TW-LIM-019");
@@ -161,6 +177,7 @@ static void what_cannot_be_done_is_refused_with_a_text(void **state)
         {large_source, "120 KiB"},
         {target_out_of_range, "target_buffer"},
         {target_of_another_name, "target_buffer"},
+        {target_of_two_buffers, "target_buffer"},
         {buffers_of_one_name, "same name"},
         {bugreport_elsewhere, "bugreport_filename"},
         {into_file, "write_into_file"},

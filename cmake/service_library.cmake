@@ -17,8 +17,8 @@ add_custom_command(
 add_custom_target(tw_service_object DEPENDS ${TW_SERVICE_OBJECT})
 
 # What it needs of others: packages as tw_package() calls them, and their pkg-config modules.
-set(TW_SERVICE_PACKAGES PROTOBUF_C PCRE2 ZLIB)
-set(TW_SERVICE_MODULES libprotobuf-c libpcre2-8 zlib)
+set(TW_SERVICE_PACKAGES PROTOBUF_C PCRE2 ZLIB ZSTD)
+set(TW_SERVICE_MODULES libprotobuf-c libpcre2-8 zlib libzstd)
 foreach(kind static shared)
   string(TOUPPER ${kind} type)
   set(lib tracewire_service_${kind})

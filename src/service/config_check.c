@@ -134,10 +134,7 @@ static bool session_events(const struct tw_session *s)
 static bool unknown_compression(const struct tw_session *s)
 {
     REQ("TW-TRACE-021");
-    const Tw__TraceConfig *c = s->config;
-    bool wanted = c->compression_type || (c->compression && c->compression->zstd);
-
-    return wanted && !tw_config_wants_deflate(c);
+    return tw_compression_of(s->config).codec == TW_CODEC_UNKNOWN;
 }
 
 static bool filtering(const struct tw_session *s)
@@ -170,7 +167,7 @@ static const struct {
     {boost, "priority_boost of the service is not supported"},
     {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
     {session_events, "enable_concurrent_session_events is not supported"},
-    {unknown_compression, "no compression but deflate is supported"},
+    {unknown_compression, "no compression but deflate and zstd is supported"},
     {filtering, "trace_filter is not supported"},
     {long_name, "unique_session_name is over 1024 bytes"},
 };

@@ -242,7 +242,8 @@ static int gather(struct tw_file_writer *w)
             rc = put_packet(w, &packet);
         if (rc && rc != TW_AGAIN)
             return rc;
-        if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN || (!rc && w->source.compresses))
+        if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN ||
+            (!rc && w->source.compression.codec))
             return 0;
     }
     return 0;

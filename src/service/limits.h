@@ -134,6 +134,8 @@ enum {
 #define TW_FILE_PACKETS_PER_TURN 4096
 /* Bytes of packets that are compressed together: as many as take some milliseconds. TW-LIM-116 */
 #define TW_COMPRESS_BATCH ((size_t)128 * 1024)
+/* Level of zstd: up to here it takes no longer than deflate. TW-LIM-160 */
+#define TW_ZSTD_LEVEL_MAX 9
 /* Milliseconds between two passes of a file writer, at least, and when nothing is said: the
  * original's figures. TW-LIM-112, TW-LIM-113 */
 #define TW_FILE_PERIOD_MIN_MS UINT32_C(100)

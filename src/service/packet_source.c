@@ -2,7 +2,6 @@
 #include "service/packet_source.h"
 
 #include "base/req.h"
-#include "service/compress.h"
 #include "service/core.h"
 #include "service/packet_check.h"
 #include "service/sequences.h"
@@ -18,6 +17,7 @@ enum {
     PACKET_COMPRESSED = 50,
     PACKET_TRUSTED_PID = 79,
     PACKET_MACHINE_ID = 98,
+    PACKET_ZSTD_COMPRESSED = 133,
 };
 
 enum { TRACE_PACKET = 1, HEAD_MAX = 8 }; /* field of Trace; bytes of a tag and a length */
@@ -64,7 +64,7 @@ int tw_packet_source_begin(struct tw_packet_source *src, struct tw_session *sess
 {
     tw_packet_source_deinit(src);
     src->session = session;
-    src->compresses = tw_config_wants_deflate(session->config);
+    src->compression = tw_compression_of(session->config);
     if (tw_triggers_hide_trace(session)) {
         src->stage = TW_PACKETS_AFTER; /* and nothing to say there */
         return 0;
@@ -202,13 +202,15 @@ static int add_to_batch(struct tw_packet_source *src, const struct tw_packet *pa
 static int compress_batch(struct tw_packet_source *src, struct tw_packet *ret_packet)
 {
     REQ("TW-TRACE-020");
+    REQ("TW-TRACE-040");
+    bool zstd = src->compression.codec == TW_CODEC_ZSTD;
     struct tw_writer head = tw_writer_of(src->stamp, sizeof(src->stamp));
-    int rc = tw_deflate(tw_buf_bytes(&src->batch), &src->compressed);
+    int rc = tw_compress(src->compression, tw_buf_bytes(&src->batch), &src->compressed);
 
     tw_buf_deinit(&src->batch);
     if (rc)
         return rc;
-    tw_put_len(&head, PACKET_COMPRESSED, src->compressed.n);
+    tw_put_len(&head, zstd ? PACKET_ZSTD_COMPRESSED : PACKET_COMPRESSED, src->compressed.n);
     src->compressed_slices[0] = (struct tw_bytes){src->stamp, tw_writer_size(&head)};
     src->compressed_slices[1] = tw_buf_bytes(&src->compressed);
     *ret_packet = (struct tw_packet){
@@ -225,7 +227,7 @@ int tw_packet_source_next(struct tw_packet_source *src, struct tw_packet *ret_pa
     struct tw_packet packet;
     int rc;
 
-    if (!src->compresses)
+    if (src->compression.codec == TW_CODEC_NONE)
         return next_plain(src, ret_packet);
     rc = next_plain(src, &packet);
     if (rc == TW_MORE)

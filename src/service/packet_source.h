@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "service/compress.h"
 #include "service/trace_buffer.h"
 
 struct tw_session;
@@ -40,7 +41,7 @@ struct tw_packet_source {
 
     /* With compression: a Trace message of the packets that are to become one, and that one's
      * bytes behind their head. */
-    bool compresses;
+    struct tw_compression compression;
     struct tw_buf batch, compressed;
     struct tw_bytes compressed_slices[2];
 };

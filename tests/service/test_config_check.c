@@ -132,11 +132,8 @@ static void into_file(Tw__TraceConfig *c)
 static void compressed_otherwise(Tw__TraceConfig *c)
 {
     static Tw__TraceConfig__CompressionConfig z = TW__TRACE_CONFIG__COMPRESSION_CONFIG__INIT;
-    static Tw__TraceConfig__CompressionConfig__Zstd zstd =
-        TW__TRACE_CONFIG__COMPRESSION_CONFIG__ZSTD__INIT;
 
-    z.zstd = &zstd;
-    c->compression = &z;
+    c->compression = &z; /* only with a codec of a later version */
 }
 
 static void filtered(Tw__TraceConfig *c)

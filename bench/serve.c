@@ -91,7 +91,7 @@ void serve_start(struct serve *s, const char *argv0)
 
 void serve_stop(struct serve *s)
 {
-    int status;
+    int status = -1;
 
     serve_must(!kill(s->pid, SIGTERM) && waitpid(s->pid, &status, 0) == s->pid, "cannot end it");
     serve_must(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the service did not end well");

@@ -51,7 +51,7 @@ static void free_clone(struct tw_clone *clone)
     free(clone);
 }
 
-static void end(struct tw_clone *clone, const char *error)
+static void end_clone(struct tw_clone *clone, const char *error)
 {
     answer(clone, error);
     free_clone(clone);
@@ -262,9 +262,9 @@ void tw_clone_flushed(struct tw_clone *clone, bool taken_away, bool success)
 {
     clone->flush_failed |= !success;
     if (copy_buffers(clone, taken_away))
-        end(clone, "the service cannot allocate the trace buffers of the clone");
+        end_clone(clone, "the service cannot allocate the trace buffers of the clone");
     else if (--clone->n_flushes == 0)
-        end(clone, tw_clone_make_session(clone));
+        end_clone(clone, tw_clone_make_session(clone));
 }
 
 void tw_clones_of_session_end(struct tw_session *session)
@@ -274,7 +274,7 @@ void tw_clones_of_session_end(struct tw_session *session)
 
     while ((clone = TAILQ_FIRST(&session->clones)))
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
-        end(clone, "the session has ended");
+        end_clone(clone, "the session has ended");
 }
 
 void tw_clone_of_conn_end(struct tw_service_conn *conn)

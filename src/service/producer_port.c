@@ -8,6 +8,14 @@
 #include "service/producer.h"
 #include "service/triggers.h"
 
+/* Takes the memory that the producer says it brings, when that is what came. */
+static bool adopt_shm(struct tw_producer *producer, const Tw__InitializeConnectionRequest *req,
+                      int *fd)
+{
+    return req->has_producer_provided_shmem && req->producer_provided_shmem && *fd >= 0 &&
+           !tw_producer_emulates(producer) && tw_producer_adopt_shm(producer, fd);
+}
+
 static void initialize_connection(struct tw_service_conn *conn, const struct tw_host_call *call,
                                   const ProtobufCMessage *msg)
 {
@@ -39,9 +47,7 @@ static void initialize_connection(struct tw_service_conn *conn, const struct tw_
         return;
     }
     response.has_using_shmem_provided_by_producer = true;
-    response.using_shmem_provided_by_producer =
-        req->has_producer_provided_shmem && req->producer_provided_shmem && fd >= 0 &&
-        !tw_producer_emulates(producer) && tw_producer_adopt_shm(producer, &fd);
+    response.using_shmem_provided_by_producer = adopt_shm(producer, req, &fd);
     response.has_direct_smb_patching_supported = response.direct_smb_patching_supported = true;
     response.has_use_shmem_emulation = true;
     response.use_shmem_emulation = tw_producer_emulates(producer);

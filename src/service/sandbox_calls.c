@@ -198,14 +198,14 @@ static int add_fcntl(scmp_filter_ctx ctx)
     for (size_t i = 0; !rc && i < TW_ARRAY_LEN(fcntl_commands); i++)
         for (size_t n = 0; !rc && n < TW_ARRAY_LEN(names); n++)
             rc = add(ctx, SCMP_ACT_ALLOW, names[n], 1,
-                     &SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
+                     &SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i], 0));
     return rc;
 }
 
 /* abort() sends itself a signal, so that a failed check is seen for what it is. */
 static int add_abort(scmp_filter_ctx ctx)
 {
-    return add(ctx, SCMP_ACT_ALLOW, "tgkill", 1, &SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    return add(ctx, SCMP_ACT_ALLOW, "tgkill", 1, &SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static int add_unlink(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)

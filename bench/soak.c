@@ -198,10 +198,11 @@ int main(int argc, char **argv)
     many_consumers();
     churn(CHURN);
     good = tw_bench_at_most("descriptors more than at the start",
-                            (double)(serve_descriptors(&serve) - descriptors), 0) &
-           tw_bench_at_most("KiB of private memory more than at the start",
+                            (double)(serve_descriptors(&serve) - descriptors), 0);
+    good = tw_bench_at_most("KiB of private memory more than at the start",
                             (double)(serve_figure(&serve, "smaps_rollup", "Anonymous") - private),
-                            LEFT_AT_MOST);
+                            LEFT_AT_MOST) &&
+           good;
     serve_stop(&serve);
     return good ? 0 : 1;
 }

@@ -3,98 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/harness.h"
-#include "tests/service/rig.h"
+#include "tests/service/file_scene.h"
 
 #include "base/fd.h"
 #include "service/core.h"
 #include "wire/reader.h"
 
-enum { PERIOD_MS = 1000 };
-
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    Tw__TraceConfig *config;
-    uint64_t enable_id;
-    uint16_t buffer;
-    uint32_t chunk_id;
-};
-
-static void begin_in(struct scene *s, const char *output_dir)
-{
-    *s = (struct scene){0};
-    rig_init_in(&s->rig, output_dir);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    s->config = rig_config(&s->rig, "source");
-    s->config->has_write_into_file = s->config->write_into_file = true;
-    s->config->has_file_write_period_ms = true;
-    s->config->file_write_period_ms = PERIOD_MS;
-}
-
-static void begin(struct scene *s)
-{
-    begin_in(s, NULL);
-}
-
-/* EnableTracing with this descriptor, which is taken. */
-static void enable(struct scene *s, int fd)
-{
-    s->enable_id = rig_enable_with(s->consumer, s->config, fd);
-    if (rig_commands(s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_DATA_SOURCE))
-        s->buffer = rig_buffer(s->producer);
-}
-
-static void emit(struct scene *s, const char *text)
-{
-    rig_emit(s->producer, s->chunk_id++, s->buffer, text);
-}
-
-static void disable(struct scene *s)
-{
-    assert_true(rig_call(s->consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
-    rig_advance(&s->rig, 10);
-}
-
-/* The answer to EnableTracing: NULL until the session has ended. */
-static Tw__EnableTracingResponse *ended(struct scene *s)
-{
-    return rig_decode(s->consumer, rig_last(s->consumer, s->enable_id),
-                      &tw__enable_tracing_response__descriptor);
-}
-
-static const char *error_of(struct scene *s)
-{
-    Tw__EnableTracingResponse *r = ended(s);
-
-    assert_non_null(r);
-    assert_true(r->disabled);
-    return r->error ? r->error : "";
-}
-
-/* A file, and a second descriptor to read it by. */
-static int new_file(int *ret_read)
-{
-    int fd = memfd_create("trace", MFD_CLOEXEC);
-
-    assert_true(fd >= 0);
-    *ret_read = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    assert_true(*ret_read >= 0);
-    return fd;
-}
-
-static struct rig_trace trace_of(struct scene *s, struct tw_bytes bytes)
+static struct rig_trace trace_of(struct file_scene *s, struct tw_bytes bytes)
 {
     struct rig_trace trace = {.packets = tw_arena_alloc(&s->rig.arena, bytes.n * 16 + 16),
                               .decoded = tw_arena_alloc(&s->rig.arena, bytes.n * 8 + 8)};
@@ -116,7 +38,7 @@ static struct rig_trace trace_of(struct scene *s, struct tw_bytes bytes)
 }
 
 /* What the file has so far, which is always a whole Trace message. */
-static struct rig_trace file(struct scene *s, int fd)
+static struct rig_trace file(struct file_scene *s, int fd)
 {
     struct stat st;
     uint8_t *bytes;
@@ -129,7 +51,7 @@ static struct rig_trace file(struct scene *s, int fd)
     return trace_of(s, (struct tw_bytes){bytes, (size_t)st.st_size});
 }
 
-static size_t found(struct scene *s, int fd, const char *text)
+static size_t found(struct file_scene *s, int fd, const char *text)
 {
     struct rig_trace trace = file(s, fd);
 
@@ -137,35 +59,29 @@ static size_t found(struct scene *s, int fd, const char *text)
     return rig_find(&trace, text, NULL);
 }
 
-static void end(struct scene *s, int read_fd)
-{
-    tw_fd_close(&read_fd);
-    rig_free(&s->rig);
-}
-
 static void every_period_brings_what_there_is(void **state)
 {
     REQ("TW-TRACE-011");
     REQ("TW-TRACE-012");
-    struct scene s;
+    struct file_scene s;
     struct rig_trace trace;
     int fd;
 
     (void)state;
-    begin(&s);
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_scene(&s, NULL);
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     rig_advance(&s.rig, 1);
     assert_int_equal(found(&s, fd, "one"), 0);
     rig_advance(&s.rig, PERIOD_MS);
     assert_int_equal(found(&s, fd, "one"), 1);
-    emit(&s, "two");
+    file_emit(&s, "two");
     rig_advance(&s.rig, PERIOD_MS);
     assert_int_equal(found(&s, fd, "two"), 1);
-    emit(&s, "three");
-    assert_null(ended(&s));
-    disable(&s);
-    assert_string_equal(error_of(&s), "");
+    file_emit(&s, "three");
+    assert_null(file_ended(&s));
+    file_disable(&s);
+    assert_string_equal(file_error(&s), "");
     trace = file(&s, fd);
     assert_true(trace.whole);
     assert_int_equal(rig_find(&trace, "one", NULL), 1);
@@ -173,44 +89,44 @@ static void every_period_brings_what_there_is(void **state)
     assert_non_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_TRACE_CONFIG, 0));
     assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_TRACE_CONFIG, 1));
     assert_non_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_TRACE_STATS, 0));
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 static void periods_begin_at_multiples_of_themselves(void **state)
 {
     REQ("TW-TRACE-012");
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
+    file_scene(&s, NULL);
     rig_advance(&s.rig, 700); /* the rig's clock begins at a whole second */
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     rig_advance(&s.rig, 299);
     assert_int_equal(found(&s, fd, "one"), 0);
     rig_advance(&s.rig, 2);
     assert_int_equal(found(&s, fd, "one"), 1);
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 /* How long it takes for a packet to be in the file, in steps of 50 ms. */
 static uint64_t delay_with(uint32_t period_ms)
 {
-    struct scene s;
+    struct file_scene s;
     uint64_t begin_ns, delay;
     int fd;
 
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->file_write_period_ms = period_ms;
     rig_advance(&s.rig, 10000 - s.rig.now_ns / 1000000 % 10000);
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     begin_ns = s.rig.now_ns;
     for (int i = 0; i < 200 && !found(&s, fd, "one"); i++)
         rig_advance(&s.rig, 50);
     delay = (s.rig.now_ns - begin_ns) / 1000000;
-    end(&s, fd);
+    file_end(&s, fd);
     return delay;
 }
 
@@ -224,7 +140,7 @@ static void periods_have_a_least_and_a_usual_length(void **state)
     assert_in_range(delay_with(0), 5000, 5050);
 }
 
-static size_t flushes(struct scene *s)
+static size_t flushes(struct file_scene *s)
 {
     return rig_commands(s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH);
 }
@@ -232,19 +148,19 @@ static size_t flushes(struct scene *s)
 /* How often producers flush in 20 seconds. */
 static size_t flushes_with(uint32_t period_ms, int mode, uint32_t flush_period_ms)
 {
-    struct scene s;
+    struct file_scene s;
     size_t n;
     int fd;
 
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->file_write_period_ms = period_ms;
     s.config->has_write_flush_mode = s.config->has_flush_period_ms = true;
     s.config->write_flush_mode = (Tw__TraceConfig__WriteFlushMode)mode;
     s.config->flush_period_ms = flush_period_ms;
-    enable(&s, new_file(&fd));
+    file_enable(&s, file_new(&fd));
     rig_advance(&s.rig, 20500);
     n = flushes(&s);
-    end(&s, fd);
+    file_end(&s, fd);
     return n;
 }
 
@@ -265,51 +181,51 @@ static void producers_flush_as_the_mode_says(void **state)
 static void the_consumer_cannot_read_it_too(void **state)
 {
     REQ("TW-TRACE-011");
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_scene(&s, NULL);
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     assert_false(rig_call(s.consumer, TW_CONSUMER_READ_BUFFERS, NULL)->success);
-    disable(&s);
+    file_disable(&s);
     assert_false(rig_call(s.consumer, TW_CONSUMER_READ_BUFFERS, NULL)->success);
     assert_int_equal(found(&s, fd, "one"), 1);
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 static void a_consumer_that_goes_leaves_a_whole_file(void **state)
 {
     REQ("TW-TRACE-012");
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_scene(&s, NULL);
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     rig_disconnect(s.consumer);
     rig_advance(&s.rig, 10);
     assert_int_equal(found(&s, fd, "one"), 1);
     assert_true(TAILQ_EMPTY(&s.rig.service->sessions));
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 static void a_service_that_goes_leaves_a_whole_file(void **state)
 {
     REQ("TW-TRACE-012");
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_scene(&s, NULL);
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     rig_free(&s.rig);
     rig_init(&s.rig);
     assert_int_equal(found(&s, fd, "one"), 1);
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 static void the_file_stays_under_its_size(void **state)
@@ -317,37 +233,37 @@ static void the_file_stays_under_its_size(void **state)
     REQ("TW-TRACE-017");
     enum { MAX = 20000 };
     char text[1001];
-    struct scene s;
+    struct file_scene s;
     struct stat st;
     int fd;
 
     (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->has_max_file_size_bytes = true;
     s.config->max_file_size_bytes = MAX;
-    enable(&s, new_file(&fd));
+    file_enable(&s, file_new(&fd));
     for (int i = 0; i < 30; i++)
-        emit(&s, text);
+        file_emit(&s, text);
     rig_advance(&s.rig, PERIOD_MS + 10);
-    assert_string_equal(error_of(&s), "");
+    assert_string_equal(file_error(&s), "");
     assert_true(found(&s, fd, text) >= 10);
     assert_int_equal(fstat(fd, &st), 0);
     assert_in_range(st.st_size, MAX - 1100, MAX - 1);
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 /* The error of a session that is to write to fd. */
 static void assert_refused(int fd, const char *error)
 {
-    struct scene s;
+    struct file_scene s;
 
     assert_true(fd >= 0);
-    begin(&s);
-    enable(&s, fd);
-    assert_non_null(strstr(error_of(&s), error));
-    end(&s, -1);
+    file_scene(&s, NULL);
+    file_enable(&s, fd);
+    assert_non_null(strstr(file_error(&s), error));
+    file_end(&s, -1);
 }
 
 static void what_cannot_be_written_to_is_refused(void **state)
@@ -355,7 +271,7 @@ static void what_cannot_be_written_to_is_refused(void **state)
     REQ("TW-TRACE-011");
     REQ("TW-TRACE-015");
     int ends[2];
-    struct scene s;
+    struct file_scene s;
 
     (void)state;
     assert_refused(open("/dev/null", O_RDONLY | O_CLOEXEC), "not open for writing");
@@ -366,29 +282,29 @@ static void what_cannot_be_written_to_is_refused(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_refused(ends[0], "no file, pipe");
     tw_fd_close(&ends[1]);
-    begin(&s);
-    enable(&s, -1);
-    assert_non_null(strstr(error_of(&s), "either a descriptor"));
-    end(&s, -1);
+    file_scene(&s, NULL);
+    file_enable(&s, -1);
+    assert_non_null(strstr(file_error(&s), "either a descriptor"));
+    file_end(&s, -1);
 }
 
 static void a_descriptor_that_nobody_wants_is_closed(void **state)
 {
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->write_into_file = false;
-    enable(&s, new_file(&fd));
-    emit(&s, "one");
+    file_enable(&s, file_new(&fd));
+    file_emit(&s, "one");
     rig_advance(&s.rig, 10 * PERIOD_MS);
     assert_int_equal(found(&s, fd, "one"), 0);
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 /* Everything that comes through fd until its end. */
-static struct rig_trace drain(struct scene *s, int fd)
+static struct rig_trace drain(struct file_scene *s, int fd)
 {
     struct tw_buf got = TW_BUF_INIT((size_t)64 << 20);
     struct rig_trace trace;
@@ -417,24 +333,24 @@ static void a_slow_reader_gets_everything(int write_fd, int read_fd)
 {
     enum { PACKETS = 400 };
     char text[1001];
-    struct scene s;
+    struct file_scene s;
     struct rig_trace trace;
 
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->buffers[0]->size_kb = 1024;
-    enable(&s, write_fd);
+    file_enable(&s, write_fd);
     for (int i = 0; i < PACKETS; i++)
-        emit(&s, text);
+        file_emit(&s, text);
     assert_true(rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
     rig_advance(&s.rig, 1000);
-    assert_null(ended(&s)); /* it is told when all is written, and the reader has not read */
+    assert_null(file_ended(&s)); /* it is told when all is written, and the reader has not read */
     trace = drain(&s, read_fd);
     assert_true(trace.whole);
     assert_int_equal(rig_find(&trace, text, NULL), PACKETS);
-    assert_string_equal(error_of(&s), "");
-    end(&s, read_fd);
+    assert_string_equal(file_error(&s), "");
+    file_end(&s, read_fd);
 }
 
 static void pipes_and_sockets_are_filled_without_waiting(void **state)
@@ -456,43 +372,43 @@ static void a_reader_that_reads_nothing_ends_the_session(void **state)
     REQ("TW-LIM-114");
     REQ("TW-LIM-115");
     REQ("TW-TRACE-018");
-    struct scene s;
+    struct file_scene s;
     int ends[2];
 
     (void)state;
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    begin(&s);
+    file_scene(&s, NULL);
     s.config->buffers[0]->size_kb = 1024;
-    enable(&s, ends[1]);
+    file_enable(&s, ends[1]);
     for (int i = 0; i < 200; i++) {
         char text[1001];
 
         memset(text, 'x', sizeof(text) - 1);
         text[sizeof(text) - 1] = 0;
-        emit(&s, text);
+        file_emit(&s, text);
     }
     rig_advance(&s.rig, PERIOD_MS + 9000);
-    assert_null(ended(&s));
+    assert_null(file_ended(&s));
     rig_advance(&s.rig, 3000);
-    assert_non_null(strstr(error_of(&s), "timed out"));
-    end(&s, ends[0]);
+    assert_non_null(strstr(file_error(&s), "timed out"));
+    file_end(&s, ends[0]);
 }
 
 static void a_reader_that_has_gone_ends_the_session(void **state)
 {
     REQ("TW-TRACE-018");
     void (*was)(int) = signal(SIGPIPE, SIG_IGN);
-    struct scene s;
+    struct file_scene s;
     int ends[2];
 
     (void)state;
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     tw_fd_close(&ends[0]);
-    begin(&s);
-    enable(&s, ends[1]);
+    file_scene(&s, NULL);
+    file_enable(&s, ends[1]);
     rig_advance(&s.rig, PERIOD_MS + 10);
-    assert_non_null(strstr(error_of(&s), "Broken pipe"));
-    end(&s, -1);
+    assert_non_null(strstr(file_error(&s), "Broken pipe"));
+    file_end(&s, -1);
     signal(SIGPIPE, was);
 }
 
@@ -501,19 +417,19 @@ static void a_full_disk_ends_the_session(void **state)
     REQ("TW-TRACE-018");
     void (*was)(int) = signal(SIGXFSZ, SIG_IGN);
     struct rlimit unlimited, some = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
-    struct scene s;
+    struct file_scene s;
     int fd;
 
     (void)state;
-    begin(&s);
-    enable(&s, new_file(&fd));
+    file_scene(&s, NULL);
+    file_enable(&s, file_new(&fd));
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
     some.rlim_max = unlimited.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &some), 0);
     rig_advance(&s.rig, PERIOD_MS + 10);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    assert_non_null(strstr(error_of(&s), "File too large"));
-    end(&s, fd);
+    assert_non_null(strstr(file_error(&s), "File too large"));
+    file_end(&s, fd);
     signal(SIGXFSZ, was);
 }
 
@@ -523,19 +439,19 @@ static void a_large_buffer_takes_many_turns(void **state)
     REQ("TW-LIM-111");
     enum { PACKETS = 3000 };
     char text[1001];
-    struct scene s;
+    struct file_scene s;
     struct stat st;
     int fd;
 
     (void)state;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
-    begin(&s);
+    file_scene(&s, NULL);
     s.rig.undecoded = true;
     s.config->buffers[0]->size_kb = 8192;
-    enable(&s, new_file(&fd));
+    file_enable(&s, file_new(&fd));
     for (int i = 0; i < PACKETS; i++)
-        emit(&s, text);
+        file_emit(&s, text);
     s.rig.now_ns += (uint64_t)PERIOD_MS * 1000000;
     tw_service_tick(s.rig.service); /* the period */
     s.rig.now_ns += 1;
@@ -544,81 +460,7 @@ static void a_large_buffer_takes_many_turns(void **state)
     assert_in_range(st.st_size, 1024 * 1024, 1024 * 1024 + 8192);
     rig_advance(&s.rig, 10);
     assert_int_equal(found(&s, fd, text), PACKETS);
-    end(&s, fd);
-}
-
-struct place {
-    char dir[32];
-};
-
-static void make_place(struct place *p)
-{
-    strcpy(p->dir, "/tmp/tw-output-XXXXXX");
-    assert_non_null(mkdtemp(p->dir));
-}
-
-/* Which error an output_path is answered with; "" is none, and then the file is there. */
-static void assert_path(const struct place *p, const char *path, const char *error)
-{
-    struct scene s;
-
-    begin_in(&s, p->dir);
-    s.config->output_path = tw_pbc_str(path);
-    enable(&s, -1);
-    if (error[0]) {
-        assert_non_null(strstr(error_of(&s), error));
-    } else {
-        assert_null(ended(&s));
-        emit(&s, "one");
-        disable(&s);
-        assert_string_equal(error_of(&s), "");
-    }
-    end(&s, -1);
-}
-
-static void files_are_made_inside_the_directory_only(void **state)
-{
-    REQ("TW-TRACE-014");
-    struct place p;
-    char path[64];
-
-    (void)state;
-    make_place(&p);
-    assert_path(&p, "trace", "");
-    assert_path(&p, "trace", "cannot be made"); /* it exists */
-    snprintf(path, sizeof(path), "%s/absolute", p.dir);
-    assert_path(&p, path, "");
-    assert_path(&p, "../outside", "cannot be made");
-    assert_path(&p, "/tmp/outside", "cannot be made");
-    assert_path(&p, "no/such/directory", "cannot be made");
-    snprintf(path, sizeof(path), "%s/link", p.dir);
-    assert_int_equal(symlink("target", path), 0);
-    assert_path(&p, "link", "cannot be made");
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/trace", p.dir);
-    assert_int_equal(unlink(path), 0);
-    snprintf(path, sizeof(path), "%s/absolute", p.dir);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(p.dir), 0);
-}
-
-static void no_files_are_made_unless_allowed(void **state)
-{
-    REQ("TW-TRACE-014");
-    struct scene s;
-    int fd;
-
-    (void)state;
-    begin(&s);
-    s.config->output_path = tw_pbc_str("trace");
-    enable(&s, -1);
-    assert_non_null(strstr(error_of(&s), "makes no files"));
-    end(&s, -1);
-    begin(&s);
-    s.config->output_path = tw_pbc_str("trace");
-    enable(&s, new_file(&fd));
-    assert_non_null(strstr(error_of(&s), "either a descriptor"));
-    end(&s, fd);
+    file_end(&s, fd);
 }
 
 int main(void)
@@ -639,8 +481,6 @@ int main(void)
         tw_unit_test(a_reader_that_has_gone_ends_the_session),
         tw_unit_test(a_full_disk_ends_the_session),
         tw_unit_test(a_large_buffer_takes_many_turns),
-        tw_unit_test(files_are_made_inside_the_directory_only),
-        tw_unit_test(no_files_are_made_unless_allowed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Triggers: what producers call out, and what it does to the sessions that wait for it. */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,88 +8,21 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "service/limits.h"
-#include "service/trigger_history.h"
 #include "tests/harness.h"
-#include "tests/service/rig.h"
+#include "tests/service/trigger_scene.h"
 
-#define MODE(m)   TW__TRACE_CONFIG__TRIGGER_CONFIG__TRIGGER_MODE__##m
-#define STARTS(p) rig_commands(p, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_START_DATA_SOURCE)
-#define STOPS(p)  rig_commands(p, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_STOP_DATA_SOURCE)
-
-enum { TIMEOUT_MS = 10000, DELAY_MS = 2000 };
-
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *caller, *consumer;
-    Tw__TraceConfig *config;
-    Tw__TraceConfig__TriggerConfig triggers;
-    Tw__TraceConfig__TriggerConfig__Trigger list[2];
-    Tw__TraceConfig__TriggerConfig__Trigger *pointers[2];
-    uint64_t enabled;
-};
-
-/* A config that waits for the triggers "go" and "too", and one who calls them out. */
-static void begin(struct scene *s, Tw__TraceConfig__TriggerConfig__TriggerMode mode)
-{
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->caller = rig_producer(&s->rig, "caller");
-    s->consumer = rig_consumer(&s->rig);
-    s->config = rig_config(&s->rig, "source");
-    tw__trace_config__trigger_config__init(&s->triggers);
-    s->triggers.has_trigger_mode = s->triggers.has_trigger_timeout_ms = true;
-    s->triggers.trigger_mode = mode;
-    s->triggers.trigger_timeout_ms = TIMEOUT_MS;
-    for (size_t i = 0; i < 2; i++) {
-        tw__trace_config__trigger_config__trigger__init(&s->list[i]);
-        s->list[i].name = tw_pbc_str(i ? "too" : "go");
-        s->list[i].has_stop_delay_ms = true;
-        s->list[i].stop_delay_ms = DELAY_MS;
-        s->pointers[i] = &s->list[i];
-    }
-    s->triggers.n_triggers = 2;
-    s->triggers.triggers = s->pointers;
-    s->config->trigger_config = &s->triggers;
-}
-
-static void enable(struct scene *s)
+static void enable(struct trigger_scene *s)
 {
     s->enabled = rig_enable(s->consumer, s->config);
 }
 
-static const struct rig_reply *call_out(struct rig_peer *producer, const char *const *names,
-                                        size_t n)
-{
-    Tw__ActivateTriggersRequest req = TW__ACTIVATE_TRIGGERS_REQUEST__INIT;
-    char **list = calloc(n + 1, sizeof(*list));
-    const struct rig_reply *reply;
-
-    assert_non_null(list);
-    for (size_t i = 0; i < n; i++)
-        list[i] = tw_pbc_str(names[i]);
-    req.n_trigger_names = n;
-    req.trigger_names = list;
-    reply = rig_call(producer, TW_PRODUCER_ACTIVATE_TRIGGERS, &req.base);
-    free(list);
-    return reply;
-}
-
-static void trigger(struct scene *s, const char *name)
-{
-    const struct rig_reply *reply = call_out(s->caller, &name, 1);
-
-    assert_non_null(reply);
-    assert_true(reply->success && !reply->has_more);
-}
-
-static bool ended(const struct scene *s)
+static bool ended(const struct trigger_scene *s)
 {
     return rig_count(s->consumer, s->enabled) > 0;
 }
 
 /* What is in the trace of triggers. */
-static size_t n_triggers(struct scene *s, Tw__TracePacket **ret_first)
+static size_t n_triggers(struct trigger_scene *s, Tw__TracePacket **ret_first)
 {
     struct rig_trace trace = rig_read(s->consumer);
     size_t n = 0;
@@ -102,7 +34,7 @@ static size_t n_triggers(struct scene *s, Tw__TracePacket **ret_first)
     return n;
 }
 
-static bool trace_is_empty(struct scene *s)
+static bool trace_is_empty(struct trigger_scene *s)
 {
     struct rig_trace trace = rig_read(s->consumer);
 
@@ -114,21 +46,21 @@ static void a_trigger_starts_a_session_that_waits_for_it(void **state)
 {
     REQ("TW-TRIG-001");
     REQ("TW-TRIG-002");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
     assert_int_equal(
         rig_commands(s.producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_DATA_SOURCE), 1);
-    trigger(&s, "nobody waits for this");
+    trigger_once(&s, "nobody waits for this");
     assert_int_equal(STARTS(s.producer), 0);
     rig_advance(&s.rig, TIMEOUT_MS - 100);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 1);
     rig_advance(&s.rig, DELAY_MS - 100); /* the time-out of the wait is over now */
     assert_false(ended(&s));
-    trigger(&s, "too"); /* makes it no longer */
+    trigger_once(&s, "too"); /* makes it no longer */
     rig_advance(&s.rig, 200 + TW_FLUSH_TIMEOUT_MS);
     assert_true(ended(&s));
     assert_int_equal(STARTS(s.producer), 1);
@@ -138,13 +70,13 @@ static void a_trigger_starts_a_session_that_waits_for_it(void **state)
 static void started_without_a_delay_it_runs_until_it_is_stopped(void **state)
 {
     REQ("TW-TRIG-002");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     s.list[0].stop_delay_ms = 0;
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     rig_advance(&s.rig, 10 * TIMEOUT_MS);
     assert_false(ended(&s));
     rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL);
@@ -162,9 +94,9 @@ static void without_a_trigger_the_wait_ends_without_a_trace(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct scene s;
+        struct trigger_scene s;
 
-        begin(&s, modes[i]);
+        trigger_scene(&s, modes[i]);
         enable(&s);
         assert_true(trace_is_empty(&s));
         rig_advance(&s.rig, TIMEOUT_MS - 100);
@@ -173,7 +105,7 @@ static void without_a_trigger_the_wait_ends_without_a_trace(void **state)
         assert_true(ended(&s));
         assert_int_equal(STARTS(s.producer), i);
         assert_true(trace_is_empty(&s));
-        trigger(&s, "go"); /* too late */
+        trigger_once(&s, "go"); /* too late */
         assert_true(trace_is_empty(&s));
         rig_free(&s.rig);
     }
@@ -184,17 +116,17 @@ static void a_file_stays_empty_until_a_trigger(void **state)
     REQ("TW-TRIG-008");
     (void)state;
     for (int triggered = 0; triggered < 2; triggered++) {
-        struct scene s;
+        struct trigger_scene s;
         int fd = memfd_create("trace", MFD_CLOEXEC), ours = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         struct stat before, after;
 
-        begin(&s, MODE(START_TRACING));
+        trigger_scene(&s, MODE(START_TRACING));
         s.config->has_write_into_file = s.config->write_into_file = true;
         s.enabled = rig_enable_with(s.consumer, s.config, fd);
         rig_advance(&s.rig, TIMEOUT_MS - 100);
         assert_int_equal(fstat(ours, &before), 0);
         if (triggered)
-            trigger(&s, "go");
+            trigger_once(&s, "go");
         rig_advance(&s.rig, TIMEOUT_MS + TW_FLUSH_TIMEOUT_MS);
         assert_true(ended(&s));
         assert_int_equal(fstat(ours, &after), 0);
@@ -208,15 +140,15 @@ static void a_file_stays_empty_until_a_trigger(void **state)
 static void a_consumer_may_start_it_first(void **state)
 {
     REQ("TW-TRIG-002");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
     rig_call(s.consumer, TW_CONSUMER_START_TRACING, NULL);
     assert_int_equal(STARTS(s.producer), 1);
     rig_advance(&s.rig, 10 * TIMEOUT_MS); /* neither the wait nor a trigger ends it */
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     rig_advance(&s.rig, 10 * TIMEOUT_MS);
     assert_false(ended(&s));
     assert_false(trace_is_empty(&s));
@@ -226,17 +158,17 @@ static void a_consumer_may_start_it_first(void **state)
 static void the_first_trigger_stops_a_session_after_its_delay(void **state)
 {
     REQ("TW-TRIG-004");
-    struct scene s;
+    struct trigger_scene s;
     Tw__TracePacket *first;
 
     (void)state;
-    begin(&s, MODE(STOP_TRACING));
+    trigger_scene(&s, MODE(STOP_TRACING));
     s.list[1].stop_delay_ms = 1;
     enable(&s);
     assert_int_equal(STARTS(s.producer), 1);
     rig_advance(&s.rig, TIMEOUT_MS - 100);
-    trigger(&s, "go");
-    trigger(&s, "too"); /* comes second: its delay does not count */
+    trigger_once(&s, "go");
+    trigger_once(&s, "too"); /* comes second: its delay does not count */
     rig_advance(&s.rig, DELAY_MS - 100);
     assert_int_equal(rig_commands(s.producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH), 0);
     rig_advance(&s.rig, 200);
@@ -250,16 +182,16 @@ static void the_first_trigger_stops_a_session_after_its_delay(void **state)
 static void a_trigger_stops_what_has_not_started(void **state)
 {
     REQ("TW-TRIG-004");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
     for (int started = 0; started < 2; started++) {
-        begin(&s, MODE(STOP_TRACING));
+        trigger_scene(&s, MODE(STOP_TRACING));
         s.config->has_deferred_start = s.config->deferred_start = true;
         enable(&s);
         rig_advance(&s.rig, 2 * TIMEOUT_MS); /* runs from the start only */
         assert_false(ended(&s));
-        trigger(&s, "go");
+        trigger_once(&s, "go");
         rig_advance(&s.rig, DELAY_MS - 100);
         if (started)
             rig_call(s.consumer, TW_CONSUMER_START_TRACING, NULL);
@@ -272,18 +204,18 @@ static void a_trigger_stops_what_has_not_started(void **state)
 static void what_was_received_is_in_the_trace_once(void **state)
 {
     REQ("TW-TRIG-009");
-    struct scene s;
+    struct trigger_scene s;
     Tw__TracePacket *first;
     uint64_t ns;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
     ns = s.rig.now_ns;
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     rig_advance(&s.rig, 10);
-    trigger(&s, "go");
-    trigger(&s, "too");
+    trigger_once(&s, "go");
+    trigger_once(&s, "too");
     assert_int_equal(n_triggers(&s, &first), 3);
     assert_string_equal(first->trigger->trigger_name, "go");
     assert_string_equal(first->trigger->producer_name, "caller");
@@ -294,7 +226,7 @@ static void what_was_received_is_in_the_trace_once(void **state)
     assert_int_equal(n_triggers(&s, &first), 0);
     rig_disconnect(s.caller); /* what it called stays */
     s.caller = rig_producer(&s.rig, "another");
-    trigger(&s, "too");
+    trigger_once(&s, "too");
     assert_int_equal(n_triggers(&s, &first), 1);
     assert_string_equal(first->trigger->producer_name, "another");
     rig_free(&s.rig);
@@ -304,15 +236,15 @@ static void who_wants_no_config_in_the_trace_gets_no_triggers(void **state)
 {
     REQ("TW-TRIG-009");
     Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
-    struct scene s;
+    struct trigger_scene s;
     Tw__TracePacket *first;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     builtin.has_disable_trace_config = builtin.disable_trace_config = true;
     s.config->builtin_data_sources = &builtin;
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(n_triggers(&s, &first), 0);
     assert_false(trace_is_empty(&s));
     rig_free(&s.rig);
@@ -348,19 +280,19 @@ static void a_consumer_is_told_to_clone(void **state)
     REQ("TW-TRIG-007");
     (void)state;
     for (int by_override = 0; by_override < 2; by_override++) {
-        struct scene s;
+        struct trigger_scene s;
         uint64_t observing, ns;
         const Tw__ObservableEvents__CloneTriggerHit *hit;
 
-        begin(&s, by_override ? MODE(STOP_TRACING) : MODE(CLONE_SNAPSHOT));
+        trigger_scene(&s, by_override ? MODE(STOP_TRACING) : MODE(CLONE_SNAPSHOT));
         s.triggers.has_use_clone_snapshot_if_available = true;
         s.triggers.use_clone_snapshot_if_available = by_override;
         observing = observe(s.consumer, TW__OBSERVABLE_EVENTS__TYPE__TYPE_CLONE_TRIGGER_HIT);
         enable(&s);
         ns = s.rig.now_ns;
-        trigger(&s, "go");
+        trigger_once(&s, "go");
         rig_advance(&s.rig, 100);
-        trigger(&s, "too");
+        trigger_once(&s, "too");
         rig_advance(&s.rig, DELAY_MS - 150);
         assert_int_equal(rig_count(s.consumer, observing), 0);
         rig_advance(&s.rig, 100);
@@ -385,13 +317,13 @@ static void a_consumer_is_told_to_clone(void **state)
 static void a_trigger_to_clone_sets_no_end(void **state)
 {
     REQ("TW-TRIG-005");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(CLONE_SNAPSHOT));
+    trigger_scene(&s, MODE(CLONE_SNAPSHOT));
     s.config->has_deferred_start = s.config->deferred_start = true;
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     rig_advance(&s.rig, 2 * TIMEOUT_MS);
     rig_call(s.consumer, TW_CONSUMER_START_TRACING, NULL);
     rig_advance(&s.rig, TIMEOUT_MS - 100);
@@ -404,18 +336,18 @@ static void a_trigger_to_clone_sets_no_end(void **state)
 static void who_does_not_observe_is_not_told(void **state)
 {
     REQ("TW-TRIG-006");
-    struct scene s;
+    struct trigger_scene s;
     uint64_t observing;
 
     (void)state;
-    begin(&s, MODE(CLONE_SNAPSHOT));
+    trigger_scene(&s, MODE(CLONE_SNAPSHOT));
     observing = observe(s.consumer, TW__OBSERVABLE_EVENTS__TYPE__TYPE_ALL_DATA_SOURCES_STARTED);
     enable(&s);
     assert_int_equal(rig_count(s.consumer, observing), 1);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     rig_advance(&s.rig, 2 * DELAY_MS);
     assert_int_equal(rig_count(s.consumer, observing), 1);
-    trigger(&s, "go"); /* is waited for when the session goes */
+    trigger_once(&s, "go"); /* is waited for when the session goes */
     rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
     rig_advance(&s.rig, 2 * DELAY_MS);
     rig_free(&s.rig);
@@ -424,20 +356,20 @@ static void who_does_not_observe_is_not_told(void **state)
 static void several_sessions_get_the_same_trigger(void **state)
 {
     REQ("TW-TRIG-001");
-    struct scene s;
+    struct trigger_scene s;
     struct rig_peer *others[2];
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
     others[0] = rig_consumer(&s.rig);
     rig_enable(others[0], s.config);
     others[1] = rig_consumer(&s.rig);
     s.triggers.n_triggers = 1; /* without "too" */
     rig_enable(others[1], s.config);
-    trigger(&s, "too");
+    trigger_once(&s, "too");
     assert_int_equal(STARTS(s.producer), 2);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 3);
     rig_free(&s.rig);
 }
@@ -447,19 +379,19 @@ static void a_request_may_hold_none_or_many_names(void **state)
     REQ("TW-TRIG-001");
     REQ("TW-LIM-102");
     static const char *names[TW_TRIGGER_NAMES_MAX + 1];
-    struct scene s;
+    struct trigger_scene s;
     Tw__TracePacket *first;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
-    assert_true(call_out(s.caller, NULL, 0)->success);
+    assert_true(trigger_call(s.caller, NULL, 0)->success);
     assert_int_equal(STARTS(s.producer), 0);
     for (size_t i = 0; i <= TW_TRIGGER_NAMES_MAX; i++)
         names[i] = i % 2 ? "other" : "go";
-    assert_false(call_out(s.caller, names, TW_TRIGGER_NAMES_MAX + 1)->success);
+    assert_false(trigger_call(s.caller, names, TW_TRIGGER_NAMES_MAX + 1)->success);
     assert_int_equal(STARTS(s.producer), 0);
-    assert_true(call_out(s.caller, names, TW_TRIGGER_NAMES_MAX)->success);
+    assert_true(trigger_call(s.caller, names, TW_TRIGGER_NAMES_MAX)->success);
     assert_int_equal(STARTS(s.producer), 1);
     assert_int_equal(n_triggers(&s, &first), TW_TRIGGER_HITS_MAX);
     rig_free(&s.rig);
@@ -469,11 +401,11 @@ static void a_request_need_not_be_answered(void **state)
 {
     REQ("TW-TRIG-001");
     static const uint8_t go[] = {0x0a, 2, 'g', 'o'};
-    struct scene s;
+    struct trigger_scene s;
     uint64_t id;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
     id = rig_send_raw(s.caller, TW_PRODUCER_ACTIVATE_TRIGGERS, (struct tw_bytes){go, sizeof(go)},
                       true, -1);
@@ -486,15 +418,15 @@ static void a_request_need_not_be_answered(void **state)
 static void of_many_triggers_the_first_stays(void **state)
 {
     REQ("TW-LIM-101");
-    struct scene s;
+    struct trigger_scene s;
     Tw__TracePacket *first;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     for (int i = 0; i < 2 * TW_TRIGGER_HITS_MAX; i++)
-        trigger(&s, "too");
+        trigger_once(&s, "too");
     assert_int_equal(n_triggers(&s, &first), TW_TRIGGER_HITS_MAX);
     assert_string_equal(first->trigger->trigger_name, "go");
     rig_free(&s.rig);
@@ -503,19 +435,19 @@ static void of_many_triggers_the_first_stays(void **state)
 static void clones_that_are_due_are_not_forgotten(void **state)
 {
     REQ("TW-LIM-101");
-    struct scene s;
+    struct trigger_scene s;
     uint64_t observing;
 
     (void)state;
-    begin(&s, MODE(CLONE_SNAPSHOT));
+    trigger_scene(&s, MODE(CLONE_SNAPSHOT));
     observing = observe(s.consumer, TW__OBSERVABLE_EVENTS__TYPE__TYPE_CLONE_TRIGGER_HIT);
     enable(&s);
     for (int i = 0; i < 2 * TW_TRIGGER_HITS_MAX; i++)
-        trigger(&s, i < TW_TRIGGER_HITS_MAX ? "go" : "too");
+        trigger_once(&s, i < TW_TRIGGER_HITS_MAX ? "go" : "too");
     rig_advance(&s.rig, 2 * DELAY_MS);
     assert_int_equal(rig_count(s.consumer, observing), TW_TRIGGER_HITS_MAX);
     assert_string_equal(last_hit(s.consumer, observing)->trigger_name, "go");
-    trigger(&s, "go"); /* those make room now */
+    trigger_once(&s, "go"); /* those make room now */
     rig_advance(&s.rig, 2 * DELAY_MS);
     assert_int_equal(rig_count(s.consumer, observing), TW_TRIGGER_HITS_MAX + 1);
     rig_free(&s.rig);
@@ -524,26 +456,26 @@ static void clones_that_are_due_are_not_forgotten(void **state)
 static void some_are_skipped_by_chance(void **state)
 {
     REQ("TW-TRIG-011");
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     s.list[0].has_skip_probability = s.list[1].has_skip_probability = true;
     s.list[0].skip_probability = 0.5;
     s.list[1].skip_probability = 1;
     enable(&s);
     s.rig.random = UINT64_MAX; /* as near to 1 as it gets */
-    trigger(&s, "too");
+    trigger_once(&s, "too");
     s.rig.random = UINT64_MAX / 2; /* just under a half */
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 0);
     s.rig.random = UINT64_C(1) << 63;
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 1);
     rig_free(&s.rig);
 }
 
-static void free_session(struct scene *s)
+static void free_session(struct trigger_scene *s)
 {
     rig_call(s->consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
 }
@@ -552,221 +484,31 @@ static void a_name_counts_so_often_a_day(void **state)
 {
     REQ("TW-TRIG-012");
     enum { HOUR_MS = 3600 * 1000 };
-    struct scene s;
+    struct trigger_scene s;
 
     (void)state;
-    begin(&s, MODE(START_TRACING));
+    trigger_scene(&s, MODE(START_TRACING));
     s.list[0].has_max_per_24_h = true;
     s.list[0].max_per_24_h = 2;
     for (size_t i = 0; i < 3; i++) { /* sessions that come later count as well */
         enable(&s);
-        trigger(&s, "go");
+        trigger_once(&s, "go");
         assert_int_equal(STARTS(s.producer), i < 2 ? i + 1 : 2);
         free_session(&s);
         s.rig.now_ns += UINT64_C(1) * HOUR_MS * TW_NS_PER_MS;
     }
     enable(&s);
-    trigger(&s, "too"); /* another name has a count of its own */
+    trigger_once(&s, "too"); /* another name has a count of its own */
     assert_int_equal(STARTS(s.producer), 3);
     free_session(&s);
     s.rig.now_ns += UINT64_C(21) * HOUR_MS * TW_NS_PER_MS + 1; /* the first is a day ago */
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 4);
     free_session(&s);
     enable(&s);
-    trigger(&s, "go");
+    trigger_once(&s, "go");
     assert_int_equal(STARTS(s.producer), 4);
-    rig_free(&s.rig);
-}
-
-static void a_day_is_24_hours(void **state)
-{
-    REQ("TW-TRIG-012");
-    const uint64_t day_ns = UINT64_C(24) * 3600 * TW_NS_PER_S;
-    struct tw_trigger_history h = {0};
-
-    (void)state;
-    assert_int_equal(tw_trigger_history_add(&h, 5, 1), 0);
-    assert_int_equal(tw_trigger_history_count(&h, day_ns + 5, 1), 1);
-    assert_int_equal(tw_trigger_history_count(&h, day_ns + 6, 1), 0);
-    tw_trigger_history_deinit(&h);
-}
-
-static void the_past_is_bounded_and_a_name_wears_out_its_own(void **state)
-{
-    REQ("TW-LIM-103");
-    struct tw_trigger_history h = {0};
-    uint64_t rare = tw_trigger_hash("rare"), often = tw_trigger_hash("often");
-
-    (void)state;
-    assert_int_equal(tw_trigger_hash(""), UINT64_C(0xcbf29ce484222325));
-    assert_int_equal(tw_trigger_hash("a"), UINT64_C(0xaf63dc4c8601ec8c));
-    assert_int_equal(tw_trigger_history_add(&h, 0, rare), 0);
-    for (uint64_t i = 1; i < 3 * TW_TRIGGER_HISTORY_MAX; i++)
-        assert_int_equal(tw_trigger_history_add(&h, i, often), 0);
-    assert_int_equal(h.n, TW_TRIGGER_HISTORY_MAX);
-    assert_int_equal(tw_trigger_history_count(&h, 3 * TW_TRIGGER_HISTORY_MAX, rare), 1);
-    assert_int_equal(tw_trigger_history_count(&h, 3 * TW_TRIGGER_HISTORY_MAX, often),
-                     TW_TRIGGER_HISTORY_MAX - 1);
-    assert_int_equal(tw_trigger_history_add(&h, 3 * TW_TRIGGER_HISTORY_MAX, tw_trigger_hash("x")),
-                     0);
-    assert_int_equal(tw_trigger_history_count(&h, 3 * TW_TRIGGER_HISTORY_MAX, rare), 0);
-    tw_trigger_history_deinit(&h);
-}
-
-static const char *error_of(struct scene *s)
-{
-    struct rig_peer *consumer = rig_consumer(&s->rig);
-    uint64_t id = rig_enable(consumer, s->config);
-    Tw__EnableTracingResponse *response =
-        rig_decode(consumer, rig_last(consumer, id), &tw__enable_tracing_response__descriptor);
-    const char *error = response ? response->error : NULL;
-
-    rig_disconnect(consumer);
-    return error;
-}
-
-static void no_mode(struct scene *s)
-{
-    s->triggers.has_trigger_mode = false;
-}
-
-static void another_mode(struct scene *s)
-{
-    s->triggers.trigger_mode = 3;
-}
-
-static void mode_of_the_future(struct scene *s)
-{
-    s->triggers.trigger_mode = 5;
-}
-
-static void override_of_start(struct scene *s)
-{
-    s->triggers.has_use_clone_snapshot_if_available = true;
-    s->triggers.use_clone_snapshot_if_available = true;
-}
-
-static void no_timeout(struct scene *s)
-{
-    s->triggers.trigger_timeout_ms = 0;
-}
-
-static void long_timeout(struct scene *s)
-{
-    s->triggers.trigger_timeout_ms = TW_DURATION_MAX_MS + 1;
-}
-
-static void duration(struct scene *s)
-{
-    s->config->has_duration_ms = true;
-    s->config->duration_ms = 1;
-}
-
-static void long_delay(struct scene *s)
-{
-    s->list[1].stop_delay_ms = TW_DURATION_MAX_MS + 1;
-}
-
-static void same_name(struct scene *s)
-{
-    s->list[1].name = s->list[0].name;
-}
-
-static void no_names(struct scene *s)
-{
-    s->list[0].name = s->list[1].name = NULL;
-}
-
-static void into_a_file(struct scene *s)
-{
-    s->triggers.trigger_mode = MODE(STOP_TRACING);
-    s->config->has_write_into_file = s->config->write_into_file = true;
-}
-
-static void long_name(struct scene *s)
-{
-    static char name[TW_NAME_MAX + 2];
-
-    memset(name, 'x', sizeof(name) - 1);
-    s->list[1].name = name;
-}
-
-static void many(struct scene *s)
-{
-    static Tw__TraceConfig__TriggerConfig__Trigger *list[TW_TRIGGERS_MAX + 1];
-
-    for (size_t i = 0; i <= TW_TRIGGERS_MAX; i++)
-        list[i] = &s->list[0];
-    s->triggers.triggers = list;
-    s->triggers.n_triggers = TW_TRIGGERS_MAX + 1;
-}
-
-static void what_cannot_be_waited_for_is_refused(void **state)
-{
-    REQ("TW-TRIG-020");
-    REQ("TW-TRIG-021");
-    REQ("TW-LIM-019");
-    REQ("TW-LIM-100");
-    static const struct {
-        void (*spoil)(struct scene *s);
-        const char *text;
-    } rows[] = {
-        {no_mode, "no trigger_mode"},
-        {another_mode, "trigger_mode is unknown"},
-        {mode_of_the_future, "trigger_mode is unknown"},
-        {override_of_start, "use_clone_snapshot_if_available"},
-        {no_timeout, "trigger_timeout_ms"},
-        {long_timeout, "trigger_timeout_ms"},
-        {duration, "duration_ms and"},
-        {long_delay, "stop_delay_ms"},
-        {into_a_file, "write_into_file with a trigger_mode"},
-        {same_name, "same name"},
-        {no_names, "same name"},
-        {long_name, "1024 bytes"},
-        {many, "256 triggers"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct scene s;
-        const char *error;
-
-        begin(&s, MODE(START_TRACING));
-        assert_null(error_of(&s));
-        rows[i].spoil(&s);
-        error = error_of(&s);
-        assert_non_null(error);
-        assert_non_null(strstr(error, rows[i].text));
-        rig_free(&s.rig);
-    }
-}
-
-static void the_most_triggers_that_may_be_are_accepted(void **state)
-{
-    REQ("TW-LIM-100");
-    static Tw__TraceConfig__TriggerConfig__Trigger list[TW_TRIGGERS_MAX],
-        *pointers[TW_TRIGGERS_MAX];
-    static char names[TW_TRIGGERS_MAX][4];
-    struct scene s;
-
-    (void)state;
-    begin(&s, MODE(START_TRACING));
-    for (size_t i = 0; i < TW_TRIGGERS_MAX; i++) {
-        list[i] = s.list[0];
-        names[i][0] = (char)('a' + i / 16);
-        names[i][1] = (char)('a' + i % 16);
-        list[i].name = names[i];
-        pointers[i] = &list[i];
-    }
-    s.triggers.triggers = pointers;
-    s.triggers.n_triggers = TW_TRIGGERS_MAX;
-    s.triggers.trigger_timeout_ms = list[0].stop_delay_ms = TW_DURATION_MAX_MS;
-    enable(&s);
-    assert_false(ended(&s));
-    trigger(&s, names[TW_TRIGGERS_MAX - 1]);
-    assert_int_equal(STARTS(s.producer), 1);
     rig_free(&s.rig);
 }
 
@@ -792,10 +534,6 @@ int main(void)
         tw_unit_test(clones_that_are_due_are_not_forgotten),
         tw_unit_test(some_are_skipped_by_chance),
         tw_unit_test(a_name_counts_so_often_a_day),
-        tw_unit_test(a_day_is_24_hours),
-        tw_unit_test(the_past_is_bounded_and_a_name_wears_out_its_own),
-        tw_unit_test(what_cannot_be_waited_for_is_refused),
-        tw_unit_test(the_most_triggers_that_may_be_are_accepted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,8 @@ static void set_state(struct tw_instance *instance, enum tw_instance_state state
     instance->session->n_in_state[instance->state]--;
     instance->session->n_in_state[state]++;
     instance->state = state;
-    tw_observe_instance(instance);
+    if (state != TW_INSTANCE_STARTING) /* still the same to who observes */
+        tw_observe_instance(instance);
 }
 
 static void start(struct tw_instance *instance)
@@ -98,6 +99,7 @@ static void join(struct tw_session *session, struct tw_data_source *source, uint
     instance->buffer_id = buffer_id;
     tw_producer_allow(producer, buffer_id);
     tw_producer_send_setup(producer, instance);
+    tw_observe_instance(instance);
     if (session->state == TW_SESSION_STARTED)
         start(instance);
 }

@@ -31,11 +31,11 @@ static struct tw_instance *take_untold(struct tw_session *session)
     return instance;
 }
 
-/* False for the states between, of which nobody is told. */
+/* False while it stops, of which nobody is told; what has not started yet counts as stopped. */
 static bool describe(const struct tw_instance *instance,
                      Tw__ObservableEvents__DataSourceInstanceStateChange *change)
 {
-    if (instance->state == TW_INSTANCE_STARTING || instance->state == TW_INSTANCE_STOPPING)
+    if (instance->state == TW_INSTANCE_STOPPING)
         return false;
     tw__observable_events__data_source_instance_state_change__init(change);
     change->producer_name = instance->producer->name;

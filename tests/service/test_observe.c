@@ -130,6 +130,27 @@ static void what_is_set_up_and_not_started_counts_as_stopped(void **state)
     rig_free(&s.rig);
 }
 
+/* One that acknowledges its start is told as stopped until it has. */
+static void what_is_set_up_is_told_at_once(void **state)
+{
+    struct scene s;
+    struct told told;
+    Tw__DataSourceDescriptor descriptor = TW__DATA_SOURCE_DESCRIPTOR__INIT;
+
+    REQ("TW-CONS-040");
+    (void)state;
+    begin(&s);
+    descriptor.name = tw_pbc_str("source");
+    descriptor.has_will_notify_on_start = descriptor.will_notify_on_start = true;
+    rig_register_with(s.producer, &descriptor);
+    s.id = observe(s.consumer, TW__OBSERVABLE_EVENTS__TYPE__TYPE_DATA_SOURCES_INSTANCES);
+    rig_enable(s.consumer, s.config);
+    told = heard(s.consumer, s.id);
+    assert_int_equal(told.changes, 1);
+    assert_int_equal(told.stopped, 1);
+    rig_free(&s.rig);
+}
+
 static void the_end_is_told_after_what_led_to_it(void **state)
 {
     struct scene s;
@@ -214,6 +235,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         tw_unit_test(only_what_was_asked_for_is_told),
         tw_unit_test(what_is_set_up_and_not_started_counts_as_stopped),
+        tw_unit_test(what_is_set_up_is_told_at_once),
         tw_unit_test(the_end_is_told_after_what_led_to_it),
         tw_unit_test(what_goes_is_told_before),
         tw_unit_test(very_many_changes_cost_a_slow_observer_little),

@@ -136,8 +136,9 @@ static void read_buffers(struct tw_service_conn *conn, const struct tw_host_call
 {
     REQ("TW-CONS-006");
 
+    REQ("TW-TRACE-011");
     (void)msg;
-    if (!conn->session)
+    if (!conn->session || conn->session->writer)
         tw_call_acknowledge(conn, call);
     else if (!call->drop_reply && !tw_reading_begin(conn, call->request_id))
         tw_conn_refuse(conn, call->request_id);

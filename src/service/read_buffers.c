@@ -35,7 +35,6 @@ bool tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id)
 {
     struct tw_reading *r = &conn->reading;
 
-    REQ("TW-TRACE-011");
     if (!conn->session || conn->session->writer || r->active)
         return false;
     if (tw_packet_source_begin(&r->source, conn->session)) {

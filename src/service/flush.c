@@ -63,7 +63,7 @@ static void complete(struct tw_flush *flush)
         return;
     session->final_flush = success ? TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_SUCCEEDED
                                    : TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_FAILED;
-    tw_session_disable(session);
+    tw_session_run_out(session);
 }
 
 /* Every flush of the session whose time has come ends here, so that all of them cost one look at
@@ -246,7 +246,7 @@ void tw_flush_and_stop(struct tw_session *session)
     if (flush)
         flush->stop_after = true;
     else
-        tw_session_disable(session);
+        tw_session_run_out(session);
 }
 
 /* Whether it waited for this one. */

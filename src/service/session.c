@@ -312,6 +312,16 @@ void tw_session_stop_timed_out(struct tw_session *session)
     disabled(session);
 }
 
+void tw_session_run_out(struct tw_session *session)
+{
+    REQ("TW-CONS-015");
+
+    if (session->conn)
+        tw_session_disable(session);
+    else
+        tw_session_let_go(session);
+}
+
 void tw_session_end(struct tw_session *session)
 {
     if (session->state == TW_SESSION_STARTED)

@@ -28,6 +28,8 @@ TW_MUST_USE int tw_session_start(struct tw_session *session);
 /* How a session ends when its time is over: flushes, if it was started, then stops the data
  * sources. */
 void tw_session_end(struct tw_session *session);
+/* Its time is over and its last flush done. Frees it when nobody is there to read it. */
+void tw_session_run_out(struct tw_session *session);
 /* Stops the data sources, waits for those that acknowledge, then answers EnableTracing. */
 void tw_session_disable(struct tw_session *session);
 /* Its consumer goes without it: whatever it still waits for is refused, but for EnableTracing. */

@@ -145,11 +145,9 @@ static void a_key_is_of_one_session_of_a_user(void **state)
 static void a_detached_session_ends_by_its_config(void **state)
 {
     struct scene s;
-    struct rig_peer *later;
     Tw__TraceConfig *config;
-    uint64_t waits;
 
-    REQ("TW-CONS-004");
+    REQ("TW-CONS-015");
     (void)state;
     rig_init(&s.rig);
     config = rig_config(&s.rig, "source");
@@ -160,11 +158,26 @@ static void a_detached_session_ends_by_its_config(void **state)
     rig_disconnect(s.consumer);
     rig_advance(&s.rig, 500 + TW_FLUSH_TIMEOUT_MS); /* nobody acknowledges the last flush */
     assert_int_equal(stops(s.producer), 1);
+    assert_null(attach(rig_consumer(&s.rig), "key")); /* nobody was there to read it */
+    assert_true(TAILQ_EMPTY(&s.rig.service->sessions));
+    rig_free(&s.rig);
+}
 
+static void what_was_over_when_it_was_detached_is_kept(void **state)
+{
+    struct scene s;
+    struct rig_peer *later;
+
+    REQ("TW-CONS-004");
+    REQ("TW-CONS-015");
+    (void)state;
+    begin(&s);
+    rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL);
+    assert_true(detach(s.consumer, "key")->success);
+    rig_disconnect(s.consumer);
     later = rig_consumer(&s.rig);
     assert_non_null(attach(later, "key"));
-    waits = notify_only(later);
-    assert_int_equal(rig_count(later, waits), 1);
+    assert_int_equal(rig_count(later, notify_only(later)), 1);
     assert_true(rig_read(later).whole);
     rig_free(&s.rig);
 }
@@ -280,6 +293,7 @@ int main(void)
         tw_unit_test(a_key_that_cannot_be_is_refused),
         tw_unit_test(a_key_is_of_one_session_of_a_user),
         tw_unit_test(a_detached_session_ends_by_its_config),
+        tw_unit_test(what_was_over_when_it_was_detached_is_kept),
         tw_unit_test(a_deferred_session_is_started_by_who_attached),
         tw_unit_test(who_detached_hears_nothing_more_of_it),
         tw_unit_test(a_read_under_way_is_refused),

@@ -26,15 +26,17 @@ stages = {}
 
 
 class Stage:
-    def __init__(self, order, name, title, long, function):
-        self.order, self.name, self.title, self.long = order, name, title, long
+    def __init__(self, order, name, title, part, function):
+        self.order, self.name, self.title, self.part = order, name, title, part
         self.run = function
 
 
-def stage(order, name, title, long=False):
-    """Registers a function as a stage. Stages run by their order; long ones only with --long."""
+def stage(order, name, title, long=False, nightly=False):
+    """Registers a function as a stage. Stages run by their order; long ones only with --long,
+    nightly ones only with --nightly."""
     def register(function):
-        stages[name] = Stage(order, name, title, long, function)
+        part = "nightly" if nightly else "long" if long else ""
+        stages[name] = Stage(order, name, title, part, function)
         return function
     return register
 

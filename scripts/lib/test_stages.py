@@ -21,7 +21,11 @@ def load_stages():
 def main():
     everything = load_stages()
     parser = argparse.ArgumentParser(prog="scripts/test")
-    parser.add_argument("--long", action="store_true", help="run what takes longer instead")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--long", dest="part", action="store_const", const="long", default="",
+                       help="run what takes longer instead")
+    parts.add_argument("--nightly", dest="part", action="store_const", const="nightly",
+                       help="run what downloads peers from the registry of npm instead")
     parser.add_argument("--list", action="store_true", help="list the stages and stop")
     parser.add_argument("stage", nargs="*", help="only these stages")
     args = parser.parse_args()
@@ -34,7 +38,7 @@ def main():
         print(f"test: no stage '{unknown[0]}' (scripts/test --list shows them)", file=sys.stderr)
         return 2
     start = time.monotonic()
-    for stage in [stages[s] for s in args.stage] or [s for s in everything if s.long == args.long]:
+    for stage in [stages[s] for s in args.stage] or [s for s in everything if s.part == args.part]:
         with report.stage(f"{stage.name}: {stage.title}"):
             try:
                 stage.run()

@@ -202,10 +202,11 @@ static int add_fcntl(scmp_filter_ctx ctx)
     return rc;
 }
 
-/* abort() sends itself a signal, so that a failed check is seen for what it is. */
+/* abort() sends itself a signal, so that a failed check is seen for what it is. The process that is
+ * to be kept in is the one that waits for the filter, our parent. */
 static int add_abort(scmp_filter_ctx ctx)
 {
-    return add(ctx, SCMP_ACT_ALLOW, "tgkill", 1, &SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+    return add(ctx, SCMP_ACT_ALLOW, "tgkill", 1, &SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getppid(), 0));
 }
 
 static int add_unlink(scmp_filter_ctx ctx, const struct tw_sandbox *sandbox)

@@ -16,8 +16,9 @@
 #define TW_TX_MAX ((size_t)1024 * 1024)
 /* Descriptors that may wait with them. A service sends one in the life of a connection. */
 enum { TW_TX_FDS_MAX = 4 };
-/* Runs of bytes that are sent in one go: what sendmsg and writev take (UIO_MAXIOV). */
-enum { TW_TX_RUNS_MAX = 1024 };
+/* Runs of bytes that are sent in one go: 3 KiB of stack, and some 10 KiB of the smallest packets,
+ * which are two runs each. */
+enum { TW_TX_RUNS_MAX = 192 };
 
 struct tw_tx_fd {
     int fd;

@@ -21,7 +21,10 @@ void tw_log(enum tw_log_level level, const char *fmt, ...) TW_PRINTF(2, 3);
 /* Lines in a row that peers may cause, and the time after which there may be one more, in
  * milliseconds: enough to see what happens, less than ten megabytes a day. TW-LIM-069, TW-LIM-070
  */
-enum { TW_LOG_BURST = 60, TW_LOG_PERIOD_MS = 1000 };
+enum {
+    TW_LOG_BURST = 60,
+    TW_LOG_PERIOD_MS = 1000,
+};
 
 struct tw_log_bucket {
     uint64_t full_ns;    /* when there will be room for a whole burst again */

@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The whole service without its sockets, several of our clients, and a script (fuzz/script.h) of
- * what they call, of how bytes travel, of foreign bytes and descriptors, of time that passes and of
- * memory that runs out. The service keeps to the protocol towards each client whatever others do,
- * and serves the next one that comes.
+ * what they call, of how bytes travel, of foreign bytes, of descriptors of every kind and what
+ * their other ends do, of what is in shared memory, of time that passes and of memory that runs
+ * out. The service keeps to the protocol towards each client whatever others do, and serves the
+ * next one that comes.
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "base/clock.h"
 #include "base/req.h"
 #include "frame/client_session.h"
 #include "fuzz/faults.h"
+#include "fuzz/kinds.h"
 #include "fuzz/script.h"
-#include "fuzz/tags.h"
+#include "smb/shm.h"
 #include "tracewire/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Files that a consumer names come to be in memory: the service's own function is wrapped. */
+int __wrap_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd);
 
-enum { PEERS = 4, STEPS_MAX = 128, CALLS_MAX = 64, RUNS_MAX = 100000 };
+enum { OWN_MEMORY = 64 * 1024 /* bytes */ };
+enum { PEERS = 8, STEPS_MAX = 256, CALLS_MAX = 64, RUNS_MAX = 100000, RUNS_AT_ONCE = 3 };
 /* Of the high half of the argument. A remote one may say who it is, and be a relay. */
 enum { OPEN_CONSUMER = 1, OPEN_OTHER_USER = 2, OPEN_REMOTE = 4, OPEN_RELAY = 8 };
-enum { CALL_DROP = 1, CALL_FD = 2 };
+enum { OPEN_NEW_USER = 16 }; /* no script's: nobody's limits are his */
+enum { CALL_DROP = 1, CALL_FD = 2, CALL_KIND_SHIFT = 2 };
+/* How the service is made. */
+enum { SERVICE_SMALL = 1, SERVICE_NOWHERE = 2 };
 
 struct call {
     uint64_t id;
@@ -34,20 +43,45 @@ struct peer {
     struct tw_client client;
     struct call calls[CALLS_MAX];
     size_t n_calls, n_good;
+    struct tw_shm shm; /* what it shares with the service, whoever made it */
 };
 
 static struct run {
     struct tw_service *service;
     struct peer peers[PEERS];
-    struct input_fds fds;
-    uint32_t tag;
-    uint64_t now_ns;
+    struct kinds kinds;
+    uint64_t now_ns, asleep_ns, random;
+    bool small; /* a user may have little */
 } run;
 
 static uint64_t now(clockid_t id, void *user)
 {
     (void)user;
+    if (id == CLOCK_BOOTTIME)
+        return run.now_ns + run.asleep_ns;
     return run.now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);
+}
+
+static uint64_t next_random(void *user)
+{
+    (void)user;
+    return run.random += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void refused(struct tw_peer who, const char *what, void *user)
+{
+    (void)who;
+    (void)user;
+    CHECK(what[0]);
+}
+
+int __wrap_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd)
+{
+    CHECK(dir_fd >= 0 && dir[0]);
+    if (!path[0])
+        return -ENOENT;
+    *ret_fd = kind_open(&run.kinds, KIND_FILE);
+    return *ret_fd < 0 ? -EMFILE : 0;
 }
 
 static void wake(void *user)
@@ -55,10 +89,24 @@ static void wake(void *user)
     (void)user; /* everybody is looked after in every round */
 }
 
+/* As with a real socket, it comes with the command that speaks of it. */
+static void take_memory(struct peer *p)
+{
+    int fd = tw_rx_take_fd(&p->client.rx);
+
+    if (fd < 0)
+        return;
+    if (p->shm.p)
+        tw_fd_close(&fd);
+    else
+        CHECK(!tw_shm_adopt(&p->shm, &fd, TW_SHM_SEALS_SHRINK) || faults_fired());
+}
+
 static void take_event(struct peer *p, const struct tw_client_event_out *event)
 {
     struct call *call = event->user;
 
+    take_memory(p);
     REQ("TW-SESS-026");
     CHECK(!p->over);
     if (event->kind == TW_CLIENT_BOUND || event->kind == TW_CLIENT_BIND_FAILED)
@@ -97,25 +145,37 @@ static void hang_up(struct peer *p)
     CHECK(p->over);
 }
 
+static size_t copy_runs(uint8_t *to, size_t room, const struct iovec *runs, size_t n_runs)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_runs && n < room; i++) {
+        size_t part = tw_min(runs[i].iov_len, room - n);
+
+        memcpy(to + n, runs[i].iov_base, part);
+        n += part;
+    }
+    return n;
+}
+
 /* One send of the service, at most max bytes. */
 static bool carry_down(struct peer *p, size_t max)
 {
-    struct tw_bytes bytes;
-    size_t room;
+    struct iovec runs[RUNS_AT_ONCE];
+    size_t room, n;
     uint8_t *to;
     int fd;
 
-    if (!p->conn || p->over || tw_service_peek(p->conn, &bytes, &fd))
+    if (!p->conn || p->over || tw_service_peekv(p->conn, runs, RUNS_AT_ONCE, &n, &fd))
         return false;
     tw_rx_space(&p->client.rx, &to, &room);
     CHECK(to || faults_fired());
     if (!to)
         return false;
-    bytes.n = tw_min(tw_min(bytes.n, room), max);
-    memcpy(to, bytes.p, bytes.n);
+    n = copy_runs(to, tw_min(room, max), runs, n);
     fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    tw_rx_filled(&p->client.rx, bytes.n, &fd, fd >= 0);
-    tw_service_sent(p->conn, bytes.n);
+    tw_rx_filled(&p->client.rx, n, &fd, fd >= 0);
+    tw_service_sent(p->conn, n);
     client_work(p);
     return true;
 }
@@ -184,7 +244,7 @@ static bool carry_up(struct peer *p, size_t max)
     bytes.n = tw_min(tw_min(bytes.n, sizeof(copy)), max);
     memcpy(copy, bytes.p, bytes.n);
     bytes.p = copy;
-    fd = tag_pass(&run.fds, fd);
+    fd = kind_copy(&run.kinds, fd);
     tw_tx_sent(&p->client.tx, bytes.n);
     receive(p, bytes, &fd, fd >= 0);
     return true;
@@ -197,7 +257,9 @@ static void settle(void)
 
     for (int i = 0; moved; i++) {
         CHECK(i < RUNS_MAX);
-        moved = false;
+        moved = tw_service_next_tick_ns(run.service) <= run.now_ns;
+        if (moved)
+            tw_service_tick(run.service);
         for (size_t k = 0; k < PEERS; k++) {
             struct peer *p = &run.peers[k];
 
@@ -210,10 +272,14 @@ static void settle(void)
     }
 }
 
-static int new_fd(void)
+/* Memory is the producer's own from then on, if it has none yet. */
+static int new_fd(struct peer *p, enum kind kind)
 {
-    run.tag = run.tag % (TAGS_MAX - 1) + 1;
-    return tag_open(&run.fds, run.tag);
+    if (kind != KIND_MEMORY)
+        return kind_open(&run.kinds, kind);
+    if (!p->shm.p && tw_shm_create(&p->shm, OWN_MEMORY))
+        return -1;
+    return kind_copy(&run.kinds, p->shm.fd);
 }
 
 /* As a relay does, before anything else. */
@@ -225,25 +291,32 @@ static int say_who(struct tw_client *client)
     return tw_tx_frame(&client->tx, &frame, -1);
 }
 
+static int32_t user_of(uint8_t how)
+{
+    if (how & OPEN_NEW_USER)
+        return 1002;
+    return how & OPEN_OTHER_USER ? 1001 : 1000;
+}
+
 static void open_peer(struct peer *p, uint8_t how)
 {
     bool consumer = how & OPEN_CONSUMER;
     struct tw_peer who = {.pid = 1000 + (int32_t)(p - run.peers),
-                          .uid = how & OPEN_OTHER_USER ? 1001 : 1000,
+                          .uid = user_of(how),
                           .remote = how & OPEN_REMOTE,
                           .relay = true,
                           .address_id = 77};
     const struct tw_port *port = how & OPEN_RELAY ? &tw_relay_port : &tw_producer_port;
     int rc;
 
-    *p = (struct peer){0};
+    *p = (struct peer){.shm = TW_SHM_INIT};
     rc = tw_client_init(&p->client, consumer ? &tw_consumer_port : port);
     if (!rc && who.remote)
         rc = say_who(&p->client);
     if (!rc)
         rc = tw_service_connect(run.service, consumer ? TW_SERVICE_CONSUMER : TW_SERVICE_PRODUCER,
                                 who, wake, p, &p->conn);
-    CHECK(!rc || faults_fired());
+    CHECK(!rc || faults_fired() || (run.small && rc == TW_E_LIMIT));
     p->used = !rc;
     if (rc)
         tw_client_deinit(&p->client);
@@ -257,6 +330,7 @@ static void close_peer(struct peer *p)
     for (size_t i = 0; i < p->n_calls; i++)
         CHECK(!p->calls[i].open);
     tw_client_deinit(&p->client);
+    tw_shm_deinit(&p->shm);
     p->used = false;
 }
 
@@ -269,7 +343,7 @@ static void client_call(struct peer *p, struct tw_bytes body)
     if (p->n_calls == CALLS_MAX)
         return;
     if (how & CALL_FD)
-        fd = new_fd();
+        fd = new_fd(p, (enum kind)(how >> CALL_KIND_SHIFT) % KIND_MAX);
     rc = tw_client_call(&p->client, method, body, how & CALL_DROP, fd, call, &call->id);
     if (rc) {
         tw_fd_close(&fd);
@@ -287,17 +361,29 @@ static void foreign(struct peer *p, struct tw_bytes bytes, uint8_t n_fds)
 
     if (!p->conn || bytes.n == 0)
         return;
-    for (; n < (n_fds & 3) && (fds[n] = new_fd()) >= 0; n++) {
+    for (; n < (n_fds & 3) && (fds[n] = kind_open(&run.kinds, KIND_NULL)) >= 0; n++) {
     }
     p->foreign = true;
     receive(p, bytes, fds, n);
 }
 
-/* Up to 25 s, which is longer than the service waits for anybody. */
-static void pass_time(uint8_t units)
+/* Hostile memory: whatever the script says, wherever it says so. */
+static void write_memory(struct peer *p, struct tw_bytes bytes)
 {
-    uint64_t until = run.now_ns + units * 100 * TW_NS_PER_MS;
+    size_t at = (size_t)script_u16(&bytes) * 4;
 
+    if (p->shm.p && at < p->shm.size)
+        for (size_t i = 0; i < tw_min(bytes.n, p->shm.size - at); i++)
+            ((volatile uint8_t *)p->shm.p)[at + i] = bytes.p[i];
+}
+
+/* Up to 25 s, which is longer than the service waits for anybody, and the seconds that the body
+ * says; then the machine may have been asleep. */
+static void pass_time(uint8_t units, struct tw_bytes body)
+{
+    uint64_t until = run.now_ns + units * 100 * TW_NS_PER_MS + script_u16(&body) * TW_NS_PER_S;
+
+    run.asleep_ns += input_byte(&body) * TW_NS_PER_S;
     for (int i = 0; i < 1000 && run.now_ns < until; i++) {
         uint64_t due = tw_service_next_tick_ns(run.service);
 
@@ -319,6 +405,9 @@ enum what {
     OP_CLOSE,
     OP_TIME,
     OP_FAULT,
+    OP_MEMORY,
+    OP_FAR,
+    OP_SERVICE,
     OP_MAX,
 };
 
@@ -348,11 +437,82 @@ static void step_of_peer(struct peer *p, enum what what, uint8_t more, struct tw
     case OP_CLOSE:
         close_peer(p);
         return;
-    case OP_SETTLE:
-    case OP_TIME:
-    case OP_FAULT:
-    case OP_MAX:
+    case OP_MEMORY:
+        write_memory(p, body);
         return;
+    default:
+        return; /* the others are nobody's */
+    }
+}
+
+static void close_all(void)
+{
+    for (size_t i = 0; i < PEERS; i++)
+        if (run.peers[i].used)
+            close_peer(&run.peers[i]);
+}
+
+/* A service instead of the one that there is; sessions that nobody is attached to end with it. */
+static void new_service(uint8_t how)
+{
+    struct tw_service_options options = {.clock_ns = now,
+                                         .random = next_random,
+                                         .refused = refused,
+                                         .output_dir = how & SERVICE_NOWHERE ? NULL : "/",
+                                         .version = "fuzz"};
+    static const uint64_t small[TW_QUOTAS] = {
+        [TW_QUOTA_CONNECTIONS] = 5,    [TW_QUOTA_SESSIONS] = 2,  [TW_QUOTA_SHM] = 100 * 1024,
+        [TW_QUOTA_OUTPUT] = 64 * 1024, [TW_QUOTA_REQUESTS] = 12, [TW_QUOTA_DESCRIPTORS] = 10,
+    };
+
+    (void)faults_disarm();
+    close_all();
+    tw_service_free(run.service);
+    run.small = how & SERVICE_SMALL;
+    if (run.small)
+        memcpy(options.limits, small, sizeof(small));
+    CHECK(!tw_service_new(&run.service, &options));
+}
+
+/* The nth allocation from now, or call of a function that the service alone calls. */
+static void arm_fault(uint8_t nth, struct tw_bytes body)
+{
+    static const enum fault calls[] = {FAULT_writev,    FAULT_sendmsg, FAULT_fstatfs,
+                                       FAULT_fdatasync, FAULT_fstat,   FAULT_getsockopt};
+    struct fault_plan plan = {.nth = nth % 64U};
+    uint8_t error;
+
+    if (body.n < 2) {
+        faults_arm(plan.nth);
+        return;
+    }
+    plan.what = calls[input_byte(&body) % TW_ARRAY_LEN(calls)];
+    error = input_byte(&body) % FAULT_ERRORS_MAX;
+    plan.error = fault_rows[plan.what].errors[error];
+    plan.cut = 1;
+    faults_plan(&plan);
+}
+
+static void step_of_nobody(struct script_op op)
+{
+    switch (op.what % OP_MAX) {
+    case OP_SETTLE:
+        settle();
+        break;
+    case OP_TIME:
+        pass_time(op.arg, op.body);
+        break;
+    case OP_FAULT:
+        arm_fault(op.arg, op.body);
+        break;
+    case OP_FAR:
+        kinds_far(&run.kinds, op.arg & 1);
+        break;
+    case OP_SERVICE:
+        new_service(op.arg);
+        break;
+    default:
+        break;
     }
 }
 
@@ -361,13 +521,8 @@ static void step(struct script_op op)
     enum what what = (enum what)(op.what % OP_MAX);
     struct peer *p = &run.peers[op.arg % PEERS];
 
-    if (what == OP_SETTLE)
-        settle();
-    else if (what == OP_TIME)
-        pass_time(op.arg);
-    else if (what == OP_FAULT)
-        faults_arm(op.arg % 64U);
-    else if (p->used != (what == OP_OPEN))
+    step_of_nobody(op);
+    if (p->used != (what == OP_OPEN))
         step_of_peer(p, what, op.arg >> 4, op.body);
 }
 
@@ -378,7 +533,7 @@ static void check_serves(void)
 
     if (p->used)
         close_peer(p);
-    open_peer(p, OPEN_CONSUMER);
+    open_peer(p, OPEN_CONSUMER | OPEN_NEW_USER);
     CHECK(p->used && !tw_client_bind(&p->client));
     settle();
     REQ("TW-SESS-001");
@@ -398,26 +553,25 @@ static int lowest_free_descriptor(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tw_service_options options = {.clock_ns = now, .version = "fuzz"};
     struct tw_bytes input = {data, size};
     struct script_op op;
     int free_before;
 
-    TW_IGNORE(tag_memfd(1)); /* makes them all */
+    (void)signal(SIGPIPE, SIG_IGN); /* of a pipe that a trace goes into */
+    kinds_prepare();
     free_before = lowest_free_descriptor();
     run = (struct run){.now_ns = 1000 * TW_NS_PER_S};
-    CHECK(!tw_service_new(&run.service, &options));
+    new_service(0);
     for (int i = 0; i < STEPS_MAX && script_next(&input, &op); i++)
         step(op);
     (void)faults_disarm();
     settle();
     check_serves();
-    for (size_t i = 0; i < PEERS; i++)
-        if (run.peers[i].used)
-            close_peer(&run.peers[i]);
+    close_all();
     tw_service_free(run.service);
+    kinds_far(&run.kinds, true);
     REQ("TW-FD-004");
-    input_check_closed(&run.fds);
+    input_check_closed(&run.kinds.fds);
     CHECK(lowest_free_descriptor() == free_before);
     return 0;
 }

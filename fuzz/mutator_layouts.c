@@ -20,7 +20,7 @@ static const struct mutator_layout layouts[] = {
      .ops_of_message = 1U << 2},
     {.target = "service_script",
      .body = MUTATOR_SCRIPT,
-     .n_ops = 10,
+     .n_ops = 13,
      .ops_of_frames = 1U << 3,
      .ops_of_message = 1U << 2},
 };

@@ -271,6 +271,7 @@ void tw_trace_writer_put(struct tw_trace_writer *w, const uint8_t *p, size_t n)
 
 static void begin_packet(struct tw_trace_writer *w)
 {
+    REQ("TW-SHM-043");
     int r = atomic_load_explicit(&w->arbiter->dead, memory_order_relaxed) ? TW_E_CLOSED : 0;
 
     if (!r && !has_room(w))
@@ -279,6 +280,9 @@ static void begin_packet(struct tw_trace_writer *w)
         lose(w, r);
         return;
     }
+    /* Counted when it begins and not when it ends: a chunk that was scraped must count more when
+     * it is complete, or a service may take it for what it has already. */
+    tw_chunk_store_packets(w->chunk.header, (uint16_t)(w->n_packets + 1), w->flags);
     w->state = TW_PACKET_OPEN;
     w->before = 0;
     w->depth = 0;
@@ -304,7 +308,6 @@ void tw_writer_begin(struct tw_trace_writer *writer)
 
 static void finish_packet(struct tw_trace_writer *w)
 {
-    REQ("TW-SHM-043");
     uint32_t size;
 
     while (w->depth > 0)
@@ -312,8 +315,6 @@ static void finish_packet(struct tw_trace_writer *w)
     size = packet_size(w);
     tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
     w->n_packets++;
-    /* Announces one more, so that a scraper takes this one. */
-    tw_chunk_store_packets(w->chunk.header, (uint16_t)(w->n_packets + 1), w->flags);
     w->state = TW_PACKET_NONE;
     w->first = false;
     w->tell_loss = false;

@@ -54,8 +54,11 @@ static struct tw_account *find(struct tw_accounts *accounts, int32_t uid)
 static struct tw_account *account_of(struct tw_accounts *accounts, int32_t uid)
 {
     REQ("TW-LIM-067");
-    struct tw_account *account = uid == -1 ? &accounts->shared : find(accounts, uid);
+    struct tw_account *account;
 
+    if (uid == -1)
+        return &accounts->shared;
+    account = find(accounts, uid);
     if (account)
         return account;
     if (accounts->n == TW_ACCOUNTS_MAX)

@@ -49,6 +49,7 @@ void tw_log_for_journal(void)
     unsigned long long device, inode;
     struct stat st;
 
+    /* NOLINTNEXTLINE(cert-err34-c): a number too large is that of no file */
     to_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
@@ -63,7 +64,7 @@ static void write_line(enum tw_log_level level, const char *fmt, va_list args)
 
     if (len < 0)
         return;
-    end = tw_min((size_t)(n + len), sizeof(line) - 1);
+    end = tw_min((size_t)n + (size_t)len, sizeof(line) - 1);
     line[end++] = '\n';
     if (write(STDERR_FILENO, line, end) < 0)
         return; /* nobody left to tell */

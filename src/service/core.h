@@ -183,9 +183,9 @@ struct tw_session {
     uint64_t id;
     struct tw_charge charge; /* the session itself, and what it keeps when its consumer has gone */
     int32_t uid;             /* of its consumer, also while it has none */
-    const char *error;       /* a static text: why it ended before anybody wanted it to, or NULL */
-    char *detach_key;        /* only while it is detached */
     enum tw_session_state state;
+    const char *error;     /* a static text: why it ended before anybody wanted it to, or NULL */
+    char *detach_key;      /* only while it is detached */
     struct tw_arena arena; /* holds config */
     Tw__TraceConfig *config;
     struct tw_arena filters; /* holds the producer filters of config once they have changed */
@@ -195,18 +195,17 @@ struct tw_session {
     TAILQ_HEAD(, tw_instance) instances;
     size_t n_instances, n_in_state[TW_INSTANCE_STATES];
     TAILQ_HEAD(, tw_instance) untold;
-    bool untold_all_started;
+    bool untold_all_started, told_all_started;
+    bool let_go; /* nobody wants it any more: it goes when all is written */
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
     TAILQ_HEAD(, tw_clone) clones; /* of it, under way */
     struct tw_clone_trigger clone_trigger;
     uint64_t copied_ns[2]; /* of a clone: as in struct tw_clone */
-    bool told_all_started;
     uint64_t started_realtime_ns;
 
     uint64_t ends_boot_ns;         /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
     struct tw_file_writer *writer; /* NULL: the consumer reads the trace itself */
-    bool let_go;                   /* nobody wants it any more: it goes when all is written */
 
     struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period;
 

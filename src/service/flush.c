@@ -66,24 +66,33 @@ static void complete(struct tw_flush *flush)
     tw_session_run_out(session);
 }
 
+static struct tw_flush *first_due(const struct tw_session *session, uint64_t now, bool stop_after)
+{
+    struct tw_flush *flush;
+
+    TAILQ_FOREACH (flush, &session->flushes, next)
+        if (flush->timeout.due_ns <= now && flush->stop_after == stop_after)
+            return flush;
+    return NULL;
+}
+
 /* Every flush of the session whose time has come ends here, so that all of them cost one look at
- * the shared memory and not one each. */
+ * the shared memory and not one each. The one that ends the session is the last: with it the
+ * session may go. */
 static void on_timeout(struct tw_timer *timer)
 {
     struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_flush, timeout)->session;
     uint64_t now = tw_service_now(session->service, CLOCK_MONOTONIC);
-    struct tw_flush *flush = TAILQ_FIRST(&session->flushes);
     struct tw_producer *producer;
+    struct tw_flush *flush;
 
     TAILQ_FOREACH (producer, &session->service->producers, next)
         tw_scrape(session, producer); /* those without a flush have unfinished chunks */
-    while (flush) {
-        struct tw_flush *next = TAILQ_NEXT(flush, next);
-
-        if (flush->timeout.due_ns <= now)
-            complete(flush);
-        flush = next;
-    }
+    while ((flush = first_due(session, now, false)))
+        complete(flush);
+    flush = first_due(session, now, true);
+    if (flush)
+        complete(flush);
 }
 
 /* Whether this producer has to be asked even when none of its data sources flushes: what it has not

@@ -163,6 +163,36 @@ static void a_detached_session_ends_by_its_config(void **state)
     rig_free(&s.rig);
 }
 
+/* The clone's flush and the last one end in the same moment, and the session with them. */
+static void a_detached_session_ends_under_its_clone(void **state)
+{
+    Tw__CloneSessionRequest clone = TW__CLONE_SESSION_REQUEST__INIT;
+    struct scene s;
+    struct rig_peer *cloner;
+    Tw__TraceConfig *config;
+    uint64_t id;
+
+    REQ("TW-CONS-015");
+    REQ("TW-CONS-056");
+    (void)state;
+    rig_init(&s.rig);
+    config = rig_config(&s.rig, "source");
+    config->has_duration_ms = true;
+    config->duration_ms = 500;
+    begin_with(&s, config);
+    assert_true(detach(s.consumer, "key")->success);
+    rig_disconnect(s.consumer);
+    rig_advance(&s.rig, 500); /* the last flush has begun */
+    cloner = rig_consumer(&s.rig);
+    clone.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
+    clone.session_id = 1;
+    id = rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &clone.base);
+    rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
+    assert_int_equal(rig_count(cloner, id), 1);
+    assert_null(attach(rig_consumer(&s.rig), "key"));
+    rig_free(&s.rig);
+}
+
 static void what_was_over_when_it_was_detached_is_kept(void **state)
 {
     struct scene s;
@@ -293,6 +323,7 @@ int main(void)
         tw_unit_test(a_key_that_cannot_be_is_refused),
         tw_unit_test(a_key_is_of_one_session_of_a_user),
         tw_unit_test(a_detached_session_ends_by_its_config),
+        tw_unit_test(a_detached_session_ends_under_its_clone),
         tw_unit_test(what_was_over_when_it_was_detached_is_kept),
         tw_unit_test(a_deferred_session_is_started_by_who_attached),
         tw_unit_test(who_detached_hears_nothing_more_of_it),

@@ -92,21 +92,26 @@ static size_t index_of(const Tw__TraceConfig *config, const char *name)
     return i;
 }
 
+static bool has_target(const Tw__TraceConfig *config, const Tw__DataSourceConfig *source)
+{
+    size_t index = source->has_target_buffer ? source->target_buffer : 0;
+    const char *name = source->target_buffer_name;
+
+    if (name && name[0]) {
+        size_t named = index_of(config, name);
+
+        return named < config->n_buffers && (index == 0 || index == named);
+    }
+    return index < config->n_buffers;
+}
+
 static bool bad_target_buffer(const struct tw_session *s)
 {
     REQ("TW-CONS-080");
     for (size_t i = 0; i < s->config->n_data_sources; i++) {
-        const Tw__DataSourceConfig *c = s->config->data_sources[i]->config;
-        const char *name = c ? c->target_buffer_name : NULL;
-        size_t index = c && c->has_target_buffer ? c->target_buffer : 0, named;
+        const Tw__DataSourceConfig *source = s->config->data_sources[i]->config;
 
-        if (name && name[0]) {
-            named = index_of(s->config, name);
-            if (index && index != named)
-                return true;
-            index = named;
-        }
-        if (c && index >= s->config->n_buffers)
+        if (source && !has_target(s->config, source))
             return true;
     }
     return false;

@@ -127,10 +127,10 @@ void tw_instances_join(struct tw_session *session, struct tw_data_source *source
         tw_session_rules_locked_out(session->service, source->producer->conn->peer.uid))
         return;
     find_joined(session, source, joined);
-    for (uint16_t i = 0; i < session->config->n_data_sources; i++)
+    for (size_t i = 0; i < session->config->n_data_sources; i++)
         if (!(joined[i / 64] >> i % 64 & 1) &&
             tw_instance_wanted(session, session->config->data_sources[i], source))
-            join(session, source, i);
+            join(session, source, (uint16_t)i);
 }
 
 void tw_instances_start(struct tw_session *session)

@@ -274,6 +274,91 @@ static void the_memory_of_a_producer_is_a_descriptor(void **state)
     rig_free(&rig);
 }
 
+static uint64_t used_by(const struct rig *rig, int32_t uid, enum tw_quota quota)
+{
+    const struct tw_account *account;
+
+    TAILQ_FOREACH (account, &rig->service->accounts.list, next)
+        if (account->uid == uid)
+            return account->used[quota];
+    return 0;
+}
+
+static void detach(struct rig_peer *consumer)
+{
+    Tw__DetachRequest request = TW__DETACH_REQUEST__INIT;
+
+    request.key = tw_pbc_str("key");
+    assert_true(rig_call(consumer, TW_CONSUMER_DETACH, &request.base)->success);
+    rig_disconnect(consumer);
+}
+
+/* A session is its user's, with or without a consumer, and so is a copy of it. */
+static void sessions_nobody_is_connected_to(void **state)
+{
+    Tw__CloneSessionRequest request = TW__CLONE_SESSION_REQUEST__INIT;
+    struct rig rig;
+    struct rig_peer *cloner;
+
+    REQ("TW-LIM-011");
+    (void)state;
+    limit(&rig, TW_QUOTA_SESSIONS, 2);
+    assert_true(enables(&rig));
+    detach(&rig.peers[0]);
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_SESSIONS), 1);
+    cloner = rig_consumer(&rig);
+    request.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
+    request.session_id = 1;
+    rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &request.base);
+    rig_advance(&rig, 10);
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_SESSIONS), 2);
+    assert_false(enables(&rig));
+    b_goes_on(&rig);
+    rig_disconnect(cloner);
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_SESSIONS), 1);
+    rig_free(&rig);
+}
+
+/* EnableTracing with a pipe to write into: for that the service opens two descriptors more. */
+static const char *enable_into(struct rig_peer *consumer, int *ret_read)
+{
+    Tw__TraceConfig *config = rig_config(consumer->rig, "x");
+    Tw__EnableTracingResponse *response;
+    int fds[2];
+    uint64_t id;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    config->has_write_into_file = config->write_into_file = true;
+    id = rig_enable_with(consumer, config, fds[1]);
+    *ret_read = fds[0];
+    response =
+        rig_decode(consumer, rig_last(consumer, id), &tw__enable_tracing_response__descriptor);
+    return response ? response->error : NULL;
+}
+
+static void the_file_of_a_session_is_descriptors(void **state)
+{
+    struct rig rig;
+    struct rig_peer *first;
+    int fds[2];
+
+    REQ("TW-LIM-066");
+    (void)state;
+    limit(&rig, TW_QUOTA_DESCRIPTORS, 7);
+    first = rig_consumer(&rig);
+    assert_null(enable_into(first, &fds[0]));
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_DESCRIPTORS), 4);
+    detach(first);
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_DESCRIPTORS), 3);
+    rig_consumer(&rig);
+    assert_memory_equal(enable_into(rig_consumer(&rig), &fds[1]), "TW-LIM-066", 10);
+    assert_int_equal(used_by(&rig, A, TW_QUOTA_DESCRIPTORS), 5);
+    b_goes_on(&rig);
+    rig_free(&rig);
+    tw_fd_close(&fds[0]);
+    tw_fd_close(&fds[1]);
+}
+
 /* Users beyond the number of accounts, and those nobody vouches for, are counted as one. */
 static void accounts_are_bounded(void **state)
 {
@@ -339,6 +424,8 @@ int main(void)
         tw_unit_test(requests),
         tw_unit_test(descriptors),
         tw_unit_test(the_memory_of_a_producer_is_a_descriptor),
+        tw_unit_test(sessions_nobody_is_connected_to),
+        tw_unit_test(the_file_of_a_session_is_descriptors),
         tw_unit_test(accounts_are_bounded),
         tw_unit_test(large_figures),
     };

@@ -104,12 +104,13 @@ class Case(unittest.TestCase):
         for word in words:
             self.assertIn(str(word), done.stderr)
 
-    def service(self, *flags):
-        """A service that is ready; its consumer socket and its process."""
+    def service(self, *flags, within=()):
+        """A service that is ready; its consumer socket and its process. within is a command that
+        runs the rest of its arguments."""
         producer, consumer = self.folder / "producer", self.folder / "consumer"
         process = subprocess.Popen(
-            [tracewire, "serve", "--producer-socket", producer, "--consumer-socket", consumer,
-             *flags],
+            [*within, tracewire, "serve", "--producer-socket", producer, "--consumer-socket",
+             consumer, *flags],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.addCleanup(self.discard, process)
@@ -254,6 +255,59 @@ class IntoFile(Case):
             self.assertEqual(done.returncode == 0, good, done.stderr)
         self.is_trace(place / "new")
         self.assertFalse((self.folder / "new").exists())
+
+    def produce(self, *flags):
+        return run("produce", "--socket", self.folder / "producer", *flags)
+
+    def recorder(self, consumer, more):
+        """A `record` that stays, of a session for numbered packets that has a file there."""
+        config = self.file("config", '''
+            buffers { size_kb: 4096 }
+            data_sources { config { name: "tw.seq" } }
+            write_into_file: true output_path: "file" ''' + more)
+        process = subprocess.Popen(
+            [tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, "-o",
+             self.folder / "unused"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        self.addCleanup(self.discard, process)
+        return process
+
+    def produce(self, count, payload):
+        done = run("produce", "--socket", self.folder / "producer", "--count", count,
+                   "--payload", payload, "--rate", "0", "--stall")
+        self.assertEqual(done.returncode, 0, done)
+
+    def test_sigterm_writes_what_is_pending(self):
+        consumer, process = self.service("--output-dir", self.folder)
+        self.recorder(consumer, "file_write_period_ms: 3600000")
+        self.produce(500, 100)
+        out = self.folder / "file"
+        self.assertEqual(out.stat().st_size, 0)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(LIMIT), 0)
+        # field 900, for_testing, is what the numbered packets have
+        self.assertEqual(sum(b"\xa2\x38" in p for p in packets_of(out.read_bytes())), 500)
+        judge_trace(out)
+
+    def test_a_full_disk_ends_the_session(self):
+        """A real one of 64 KiB, in a mount namespace of the service's own."""
+        place = self.folder / "place"
+        place.mkdir()
+        mount = f'mount -t tmpfs -o size=64k tmpfs {place} && exec "$@"'
+        consumer, process = self.service(
+            "--output-dir", place, within=["unshare", "-Urm", "sh", "-c", mount, "sh"])
+        recorder = self.recorder(consumer, "file_write_period_ms: 100")
+        producer = subprocess.Popen(  # it would wait for another session to write the rest
+            [tracewire, "produce", "--socket", self.folder / "producer", "--rate", "0"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(self.discard, producer)
+        _, text = recorder.communicate(timeout=LIMIT)
+        self.assertEqual(recorder.returncode, 4, text)
+        self.assertIn("No space left on device", text)
+        self.assertEqual(os.stat(f"/proc/{process.pid}/root/{place}/file").st_size, 64 << 10)
+        self.assertIsNone(process.poll())
 
     def test_the_service_makes_no_file_unasked(self):
         consumer, _ = self.service()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the system may refuse, refused: the tests of the service in the build dev do it for a
-sample (tests/faults/run.c), here most of them do it call by call."""
+sample (tests/faults/run.c), here for one six times as large."""
 
 import re
 import time
 
 from test_lib import build, listed_tests, parallel, properties, report, run, stage, without_aslr
 
-MILLISECONDS = 1500  # of a processor, for one test of the service; most need less
+MILLISECONDS = 600  # of a processor, for one test of the service
 
 
 def refuse(test):

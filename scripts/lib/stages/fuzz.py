@@ -8,7 +8,7 @@ from test_lib import JOBS, build, parallel, report, run, stage, without_aslr
 
 PRESETS = {"libfuzzer": "fuzz", "afl": "afl"}
 SECONDS = 60  # of the clock for all targets together, canaries and start-up not counted
-LONG_SECONDS = 300
+LONG_SECONDS = 200
 LEAST_SECONDS = 3  # of one target
 
 

@@ -3,7 +3,7 @@
 
 from test_lib import build, ctest, stage
 
-LONG_INTEROP_RUNS = 2
+LONG_INTEROP_RUNS = 1
 
 
 @stage(50, "interop", "Chromium against our service")

@@ -115,10 +115,11 @@ static void measure(void (*const run[])(size_t), uint64_t ns[], size_t n)
         ns[i] = UINT64_MAX;
     for (size_t k = 0; k < ROUNDS * n * SLICES; k++) {
         size_t i = k / SLICES % n;
-        uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC);
+        uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC), took;
 
         run[i](k % SLICES);
-        ns[i] = tw_min(ns[i], tw_clock_ns(CLOCK_MONOTONIC) - begin);
+        took = tw_clock_ns(CLOCK_MONOTONIC) - begin;
+        ns[i] = took < ns[i] ? took : ns[i];
     }
 }
 

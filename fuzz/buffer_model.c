@@ -19,7 +19,7 @@ struct buffer_model *buffer_model_new(uint64_t size, enum tw_fill_policy policy)
     struct buffer_model *m = model_grow(NULL, 0, sizeof(*m));
 
     *m = (struct buffer_model){.policy = policy};
-    m->size = (size_t)((tw_max(size, 1) + 4095) / 4096 * 4096);
+    m->size = (size_t)(((size ? size : 1) + 4095) / 4096 * 4096);
     m->seqs_max = tw_min(tw_max(m->size / 2048, 1024), 65536);
     m->stats.buffer_size = m->size;
     return m;

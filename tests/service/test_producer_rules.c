@@ -18,13 +18,13 @@
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
-static int memfd(size_t size, unsigned flags, int seals)
+static int memfd(off_t size, unsigned flags, int seals)
 {
     int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
 
     if (fd < 0)
         return -1; /* the flags are those of another kernel */
-    assert_int_equal(ftruncate(fd, (off_t)size), 0);
+    assert_int_equal(ftruncate(fd, size), 0);
     assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
     return fd;
 }
@@ -89,7 +89,7 @@ static void memory_is_adopted_only_as_it_has_to_be(void **state)
     assert_false(adopted(memfd(0, 0, SEALS), 4096, true));
     assert_false(adopted(memfd(65537, 0, SEALS), 4096, true));
     assert_false(adopted(memfd((32 << 20) + 4096, 0, SEALS), 4096, true));
-    assert_false(adopted(memfd((size_t)1 << 40, 0, SEALS), 4096, true));
+    assert_false(adopted(memfd((off_t)1 << 40, 0, SEALS), 4096, true));
     for (int missing = 0; missing < 3; missing++) {
         static const int all[] = {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_SEAL};
 

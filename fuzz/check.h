@@ -43,13 +43,14 @@ __attribute__((destructor)) static void check_tell_unreached(void)
             fprintf(stderr, "%s:%d: no input reached this check\n", (*s)->file, (*s)->line);
 }
 
-/* A pointer to each site goes into the section: sanitizers put nothing between pointers. */
+/* A pointer to each site goes into the section: sanitizers put nothing between pointers. The names
+ * are such as no condition has. */
 #define CHECK_FAILS(cond)                                                                          \
     __extension__({                                                                                \
-        static struct check_site site = {__FILE__, __LINE__, false};                               \
-        static struct check_site *const at                                                         \
-            __attribute__((section("check_sites"), used, no_sanitize("address"))) = &site;         \
-        !(cond) || check_is_last(at);                                                              \
+        static struct check_site check_here = {__FILE__, __LINE__, false};                         \
+        static struct check_site *const check_at                                                   \
+            __attribute__((section("check_sites"), used, no_sanitize("address"))) = &check_here;   \
+        !(cond) || check_is_last(check_at);                                                        \
     })
 #else
 #define CHECK_FAILS(cond) (!(cond))

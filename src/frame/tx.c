@@ -19,19 +19,28 @@ void tw_tx_deinit(struct tw_tx *tx)
     *tx = TW_TX_INIT;
 }
 
-/* Encodes the frame into the queue, but for the last bytes of its body, which follow apart. */
-static int put_frame(struct tw_tx *tx, const struct tw_frame *frame, size_t apart)
+/* One that never fits is told from one that does not fit now. */
+static int check_room(const struct tw_tx *tx, size_t size, int fd)
 {
-    struct tw_buf *own = &tx->queue.own;
-    size_t size = tw_frame_size(frame), n;
-    int rc;
-
     REQ("TW-FRAME-002");
     if (size > TW_FRAME_MAX)
         return TW_E_LIMIT;
     REQ("TW-LIM-004");
-    if (size > TW_TX_MAX - tw_tx_queued(tx))
+    if (size > TW_TX_MAX - tw_tx_queued(tx) || (fd >= 0 && tx->n_fds == TW_TX_FDS_MAX))
         return TW_E_FULL;
+    return 0;
+}
+
+/* Encodes the frame into the queue, but for the last bytes of its body, which follow apart. fd is
+ * only counted. */
+static int put_frame(struct tw_tx *tx, const struct tw_frame *frame, size_t apart, int fd)
+{
+    struct tw_buf *own = &tx->queue.own;
+    size_t size = tw_frame_size(frame), n;
+    int rc = check_room(tx, size, fd);
+
+    if (rc)
+        return rc;
     tw_gather_compact(&tx->queue);
     rc = tw_buf_reserve(own, size);
     if (!rc)
@@ -45,7 +54,7 @@ int tw_tx_frame(struct tw_tx *tx, const struct tw_frame *frame, int fd)
 {
     REQ("TW-FD-002");
     uint64_t at = tx->sent + tw_tx_queued(tx);
-    int rc = fd >= 0 && tx->n_fds == TW_TX_FDS_MAX ? TW_E_FULL : put_frame(tx, frame, 0);
+    int rc = put_frame(tx, frame, 0, fd);
 
     if (rc || fd < 0)
         return rc;
@@ -64,7 +73,7 @@ int tw_tx_reply(struct tw_tx *tx, const struct tw_frame *frame, const struct tw_
     whole.invoke_reply.reply = (struct tw_bytes){.n = n};
     tw_gather_compact(&tx->queue);
     before = tx->queue.own.n;
-    rc = put_frame(tx, &whole, n);
+    rc = put_frame(tx, &whole, n, -1);
     if (rc)
         return rc;
     rc = tw_gather_append(&tx->queue, body);

@@ -62,11 +62,10 @@ def stage_msan():
         ctest("msan", "-LE", NOT_HERE, prefix=without_aslr(), suffix=" (msan)")
 
 
-@stage(24, "m32", "the corpus on 32 bits, plain and under ASan and UBSan")
+@stage(24, "m32", "the corpus on 32 bits")
 def stage_m32():
-    for preset, suffix in ("m32", " (32-bit)"), ("m32-asan", " (32-bit, ASan)"):
-        if build(preset, target="fuzzers"):
-            ctest(preset, "-L", "corpus", prefix=without_aslr(), suffix=suffix)
+    if build("m32", target="fuzzers"):
+        ctest("m32", "-L", "corpus", prefix=without_aslr(), suffix=" (32-bit)")
 
 
 @stage(63, "long-m32", "every test in C on 32 bits, plain and under ASan and UBSan", long=True)

@@ -240,12 +240,12 @@ void tw_daemon_free(struct tw_daemon *daemon)
     for (size_t i = 0; i < daemon->n_listeners; i++) {
         struct listener *l = &daemon->listeners[i];
 
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): one that was freed is not counted */
         if (l->name && tw_net_family(l->name) == AF_UNIX)
             tw_sock_unlink(l->name);
         tw_timer_clear(tw_loop_timers(daemon->loop), &l->pause);
         tw_loop_del(daemon->loop, &l->io);
         tw_fd_close(&l->io.fd);
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): one that was freed is not counted */
         free(l->name);
     }
     if (daemon->service)

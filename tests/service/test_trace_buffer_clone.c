@@ -245,7 +245,9 @@ static void no_memory_is_told(void **state)
         assert_true(rc == 0 || !clone);
     } while (faults_disarm());
     assert_int_equal(rc, 0);
-    assert_int_equal(nth, 3); /* the struct, the mapping, and then nothing fails */
+    /* The struct, the mapping, and then nothing fails. Where an offset has twice the size of a
+     * pointer the mapping is another function's, mmap64(), which is not made to fail. */
+    assert_int_equal(nth, sizeof(void *) < sizeof(off_t) ? 2 : 3);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect(tb, "still there", START);
     tw_trace_buffer_free(clone);

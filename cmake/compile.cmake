@@ -55,3 +55,17 @@ function(tw_layer name)
   target_link_libraries(tw_${name} PRIVATE tw_flags PUBLIC ${ARG_DEPENDS})
   target_compile_definitions(tw_${name} PUBLIC _GNU_SOURCE)
 endfunction()
+
+# tw_share(TARGET FILE LIBS...): links a file that several programs have in common, compiled once for
+# all of them, with the libraries of the first.
+function(tw_share target file)
+  get_filename_component(path ${file} ABSOLUTE)
+  file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${path})
+  string(MAKE_C_IDENTIFIER shared_${name} name)
+  if(NOT TARGET ${name})
+    add_library(${name} OBJECT EXCLUDE_FROM_ALL ${path})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE tw_flags tw_base ${ARGN})
+  endif()
+  target_link_libraries(${target} PRIVATE ${name})
+endfunction()

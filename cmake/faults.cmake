@@ -4,7 +4,7 @@ string(REGEX MATCHALL "\n    X\\([a-z0-9_]+" TW_FAULTS "${TW_FAULTS}")
 list(TRANSFORM TW_FAULTS REPLACE "\n    X\\(" "")
 
 function(tw_link_faults target)
-  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/fuzz/faults.c)
+  tw_share(${target} ${PROJECT_SOURCE_DIR}/fuzz/faults.c)
   foreach(f ${TW_FAULTS} free munmap)
     target_link_options(${target} PRIVATE -Wl,--wrap=${f})
   endforeach()

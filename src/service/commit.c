@@ -74,46 +74,47 @@ static void take_shared(struct tw_producer *producer, const struct tw_move_view 
     TW_IGNORE(tw_smb_release_as_free(&producer->smb, &chunk));
 }
 
-/* False when there are too many, or one is not four bytes: the size of a packet or of a nested
- * message. */
+/* Those of four bytes: the size of a packet or of a nested message. With too many of any size there
+ * are none, and the result is false. */
 static bool read_patches(struct tw_bytes message, struct tw_patch patches[TW_PATCHES_MAX],
-                         size_t *ret_n)
+                         size_t *ret_n, size_t *ret_ignored)
 {
     struct tw_reader at = tw_reader_of(message);
     struct tw_patch_view view;
-    size_t n = 0;
+    size_t n = 0, all = 0;
 
+    REQ("TW-PROD-046");
     REQ("TW-LIM-020");
-    while (tw_view_patch(&at, &view)) {
-        if (n == TW_PATCHES_MAX || view.data.n != sizeof(patches[n].data))
-            return false;
+    for (; tw_view_patch(&at, &view); all++) {
+        if (all >= TW_PATCHES_MAX || view.data.n != sizeof(patches[n].data))
+            continue;
         patches[n].offset = view.offset;
         memcpy(patches[n++].data, view.data.p, view.data.n);
     }
+    if (all > TW_PATCHES_MAX)
+        n = 0;
     *ret_n = n;
-    return true;
+    *ret_ignored = all - n;
+    return all <= TW_PATCHES_MAX;
 }
 
-static bool do_patches(struct tw_producer *producer, const struct tw_patches_view *view)
+static void do_patches(struct tw_producer *producer, const struct tw_patches_view *view)
 {
     REQ("TW-PROD-035");
     struct tw_service *service = producer->conn->service;
     struct tw_writer_key seq = tw_producer_writer_key(producer, (uint16_t)view->writer_id);
     struct tw_patch patches[TW_PATCHES_MAX];
-    size_t n;
+    size_t n, ignored;
+    bool good = read_patches(view->message, patches, &n, &ignored);
 
-    if (!read_patches(view->message, patches, &n)) {
-        service->patches_discarded++;
-        return false;
-    }
+    service->patches_discarded += ignored;
     /* Producers send patches for a session that has just ended: no fault of theirs. */
     if (!tw_producer_may_write(producer, view->target_buffer) || view->writer_id == 0 ||
         view->writer_id > TW_WRITER_ID_MAX)
         service->patches_discarded += n;
-    else
+    else if (good)
         TW_IGNORE(tw_trace_buffer_patch(service->buffers[view->target_buffer], seq, view->chunk_id,
                                         patches, n, view->has_more));
-    return true;
 }
 
 /*
@@ -126,7 +127,6 @@ bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
     struct tw_patches_view patches;
     struct tw_move_view move;
     uint64_t flush_id;
-    bool good = true;
 
     REQ("TW-PROD-023");
     REQ("TW-PROD-033");
@@ -139,8 +139,8 @@ bool tw_commit(struct tw_producer *producer, struct tw_bytes request)
             take_shared(producer, &move);
     }
     while (tw_view_patches(&patched, &patches))
-        good = do_patches(producer, &patches) && good;
-    if (good && flush_id)
+        do_patches(producer, &patches);
+    if (flush_id)
         tw_flush_acknowledged(producer->conn->service, producer->id, flush_id);
-    return good;
+    return true;
 }

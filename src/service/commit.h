@@ -4,8 +4,7 @@
 
 #include "service/core.h"
 
-/* The whole request, where it lies. False when it is malformed: nothing was done then; or when it
- * has patches that cannot be, and then all but these was done and no flush is acknowledged. */
+/* The whole request, where it lies. False when it is malformed: nothing was done then. */
 bool tw_commit(struct tw_producer *producer, struct tw_bytes request);
 
 /*

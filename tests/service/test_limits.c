@@ -135,40 +135,6 @@ static void flushes_that_wait_are_counted(void **state)
     rig_free(&s.rig);
 }
 
-static bool commit_patches(struct scene *s, size_t n)
-{
-    static Tw__CommitDataRequest__ChunkToPatch__Patch
-        patch = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__PATCH__INIT,
-        *patches[TW_PATCHES_MAX + 1];
-    Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
-    Tw__CommitDataRequest__ChunkToPatch chunk = TW__COMMIT_DATA_REQUEST__CHUNK_TO_PATCH__INIT;
-    Tw__CommitDataRequest__ChunkToPatch *chunks[] = {&chunk};
-    uint8_t data[4] = {0};
-
-    patch.has_offset = patch.has_data = true;
-    patch.data = (ProtobufCBinaryData){.len = sizeof(data), .data = data};
-    for (size_t i = 0; i < n; i++)
-        patches[i] = &patch;
-    chunk.n_patches = n;
-    chunk.patches = patches;
-    req.n_chunks_to_patch = 1;
-    req.chunks_to_patch = chunks;
-    return rig_call(s->producer, TW_PRODUCER_COMMIT_DATA, &req.base)->success;
-}
-
-static void patches_of_a_chunk_are_counted(void **state)
-{
-    struct scene s;
-
-    REQ("TW-LIM-020");
-    (void)state;
-    begin(&s);
-    assert_true(commit_patches(&s, TW_PATCHES_MAX));
-    assert_false(commit_patches(&s, TW_PATCHES_MAX + 1));
-    assert_non_null(s.producer->conn);
-    rig_free(&s.rig);
-}
-
 static uint64_t first_clock(const struct rig_trace *trace, size_t nth)
 {
     Tw__TracePacket *packet = rig_kind(trace, TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT, nth);
@@ -251,7 +217,6 @@ int main(void)
         tw_unit_test(data_sources_of_a_producer_are_counted),
         tw_unit_test(instances_of_a_session_are_counted),
         tw_unit_test(flushes_that_wait_are_counted),
-        tw_unit_test(patches_of_a_chunk_are_counted),
         tw_unit_test(the_first_clock_snapshot_and_the_newest_are_kept),
         tw_unit_test(lifecycle_events_are_counted),
         tw_unit_test(sequences_of_a_session_are_counted),

@@ -71,6 +71,9 @@ struct tw_service_options {
     /* Called when a peer does not get what it may have expected and the protocol has no words for
      * it; what is a static text. It must not call back into the service. NULL is fine. */
     void (*refused)(struct tw_peer peer, const char *what, void *user);
+    /* The same for a call that is refused or answered with an error: why is a text that lives as
+     * long as this call. Most replies have no words for it, so this is where to look for them. */
+    void (*call_refused)(struct tw_peer peer, const char *why, void *user);
 };
 
 /* options may be NULL. -ENOMEM, or what opening output_dir says. A consumer may have a trace

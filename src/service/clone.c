@@ -26,6 +26,8 @@ static void answer(struct tw_clone *clone, const char *error)
     Tw__CloneSessionResponse response = TW__CLONE_SESSION_RESPONSE__INIT;
 
     clone->conn->cloning = NULL;
+    if (error)
+        tw_conn_explain(clone->conn, error);
     if (!clone->reply.wanted)
         return;
     response.has_success = true;
@@ -197,6 +199,7 @@ static void answer_error(struct tw_service_conn *conn, const struct tw_host_call
 {
     Tw__CloneSessionResponse response = TW__CLONE_SESSION_RESPONSE__INIT;
 
+    tw_conn_explain(conn, error);
     if (call->drop_reply)
         return;
     response.has_success = true;

@@ -192,8 +192,10 @@ static void reply(struct tw_service_conn *conn, uint64_t request_id, const struc
 
     if (rc)
         tw_fd_close(&fd);
-    if (rc == TW_E_LIMIT) /* no frame holds it: then the answer is no */
+    if (rc == TW_E_LIMIT) {
+        tw_conn_explain(conn, "no frame holds the reply");
         rc = tw_host_reply(&conn->host, request_id, NULL, false, -1);
+    }
     replied(conn, rc);
 }
 
@@ -213,8 +215,17 @@ void tw_conn_reply_from(struct tw_service_conn *conn, uint64_t request_id,
     replied(conn, rc);
 }
 
-void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id)
+void tw_conn_explain(const struct tw_service_conn *conn, const char *why)
 {
+    const struct tw_service_options *options = &conn->service->options;
+
+    if (options->call_refused)
+        options->call_refused(conn->peer, why, options->user);
+}
+
+void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id, const char *why)
+{
+    tw_conn_explain(conn, why);
     reply(conn, request_id, NULL, false, -1);
 }
 
@@ -240,19 +251,24 @@ void tw_call_acknowledge(struct tw_service_conn *conn, const struct tw_host_call
         tw_conn_reply_bytes(conn, call->request_id, (struct tw_bytes){0}, false, -1);
 }
 
-void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call)
+void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why)
 {
-    if (!call->drop_reply)
-        tw_conn_refuse(conn, call->request_id);
+    if (call->drop_reply)
+        tw_conn_explain(conn, why);
+    else
+        tw_conn_refuse(conn, call->request_id, why);
 }
 
 void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why)
 {
     if (why)
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, why);
     else
         tw_call_acknowledge(conn, call);
 }
+
+const char tw_malformed_args[] =
+    "TW-SESS-016: the arguments are malformed or cost too much to decode";
 
 static const struct tw_port_handler *handler_of(const struct tw_service_conn *conn, uint32_t method)
 {
@@ -270,13 +286,13 @@ static void call_method(struct tw_service_conn *conn, const struct tw_host_call 
     struct tw_arena *arena = &conn->service->arena;
     ProtobufCMessage *req = NULL;
 
-    if (!handler->fn || (conn->host.port == &tw_producer_port && !conn->producer &&
-                         call->method != TW_PRODUCER_INITIALIZE_CONNECTION)) {
-        tw_call_refuse(conn, call);
-        return;
-    }
-    if (!handler->raw && tw_pbc_unpack(handler->request, arena, call->args, &req))
-        tw_call_refuse(conn, call);
+    if (!handler->fn)
+        tw_call_refuse(conn, call, "this service has no such method");
+    else if (conn->host.port == &tw_producer_port && !conn->producer &&
+             call->method != TW_PRODUCER_INITIALIZE_CONNECTION)
+        tw_call_refuse(conn, call, "TW-PROD-001: the producer has not initialised its connection");
+    else if (!handler->raw && tw_pbc_unpack(handler->request, arena, call->args, &req))
+        tw_call_refuse(conn, call, tw_malformed_args);
     else
         handler->fn(conn, call, req);
     tw_arena_reset(arena);

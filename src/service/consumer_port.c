@@ -52,7 +52,7 @@ static bool read_config_args(struct tw_bytes bytes, struct config_args *ret_args
         if (!read_config_arg(&f, &args))
             return false;
     *ret_args = args;
-    return rc == TW_MORE && (args.has_config || args.attach_notification_only);
+    return rc == TW_MORE;
 }
 
 static void answer_enable_error(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -60,6 +60,7 @@ static void answer_enable_error(struct tw_service_conn *conn, const struct tw_ho
 {
     Tw__EnableTracingResponse response = TW__ENABLE_TRACING_RESPONSE__INIT;
 
+    tw_conn_explain(conn, error);
     if (call->drop_reply)
         return;
     response.has_disabled = response.disabled = true;
@@ -71,28 +72,40 @@ static void answer_enable_error(struct tw_service_conn *conn, const struct tw_ho
 static void answer_at_the_end(struct tw_service_conn *conn, const struct tw_host_call *call)
 {
     if (conn->ended.wanted)
-        tw_conn_refuse(conn, conn->ended.id);
+        tw_conn_refuse(conn, conn->ended.id,
+                       "TW-CONS-003: a later EnableTracing waits in its place");
     conn->ended = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
     if (conn->session && conn->session->state >= TW_SESSION_DISABLED &&
         !tw_file_writer_busy(conn->session))
         tw_observe_disabled(conn->session);
 }
 
+/* A session for the config. On failure *ret_error is a text for the consumer. */
+static int enable(struct tw_service_conn *conn, const struct config_args *args,
+                  const char **ret_error)
+{
+    REQ("TW-CONS-001");
+    *ret_error = "TW-CONS-001: this consumer has a session already; FreeBuffers ends it";
+    if (conn->session)
+        return TW_E_REFUSED;
+    *ret_error = "TW-CONS-080: there is no trace config";
+    if (!args->has_config)
+        return TW_E_INVALID;
+    return tw_session_enable(conn, args->config, tw_rx_take_fd(&conn->host.rx), ret_error);
+}
+
 static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
                            const ProtobufCMessage *msg)
 {
-    REQ("TW-CONS-001");
     REQ("TW-CONS-003");
     REQ("TW-CONS-004");
-    const char *error = "this consumer has a session already; FreeBuffers ends it";
     struct config_args args;
+    const char *error;
 
     (void)msg;
     if (!read_config_args(call->args, &args))
-        tw_call_refuse(conn, call);
-    else if (!args.attach_notification_only &&
-             (conn->session ||
-              tw_session_enable(conn, args.config, tw_rx_take_fd(&conn->host.rx), &error)))
+        tw_call_refuse(conn, call, tw_malformed_args);
+    else if (!args.attach_notification_only && enable(conn, &args, &error))
         answer_enable_error(conn, call, error);
     else
         answer_at_the_end(conn, call);
@@ -101,13 +114,15 @@ static void enable_tracing(struct tw_service_conn *conn, const struct tw_host_ca
 static void change_trace_config(struct tw_service_conn *conn, const struct tw_host_call *call,
                                 const ProtobufCMessage *msg)
 {
-    const char *why = "TW-CONS-021: no session, or no config";
     struct config_args args;
 
     (void)msg;
-    if (conn->session && read_config_args(call->args, &args) && args.has_config)
-        why = tw_session_change_config(conn->session, args.config);
-    tw_call_settle(conn, call, why);
+    if (!read_config_args(call->args, &args))
+        tw_call_refuse(conn, call, tw_malformed_args);
+    else if (!conn->session || !args.has_config)
+        tw_call_refuse(conn, call, "TW-CONS-021: there is no session, or no config");
+    else
+        tw_call_settle(conn, call, tw_session_change_config(conn->session, args.config));
 }
 
 static void start_tracing(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -137,11 +152,16 @@ static void read_buffers(struct tw_service_conn *conn, const struct tw_host_call
     REQ("TW-CONS-006");
 
     REQ("TW-TRACE-011");
+    const char *why;
+
     (void)msg;
-    if (!conn->session || conn->session->writer)
+    if (!conn->session || conn->session->writer) {
         tw_call_acknowledge(conn, call);
-    else if (!call->drop_reply && !tw_reading_begin(conn, call->request_id))
-        tw_conn_refuse(conn, call->request_id);
+        return;
+    }
+    why = call->drop_reply ? NULL : tw_reading_begin(conn, call->request_id);
+    if (why)
+        tw_conn_refuse(conn, call->request_id, why);
 }
 
 static void free_buffers(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -163,7 +183,7 @@ static void flush(struct tw_service_conn *conn, const struct tw_host_call *call,
         tw_flush_for_consumer(conn->session, req->has_timeout_ms ? req->timeout_ms : 0,
                               req->has_flags ? req->flags : 0, reply);
     else
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, "TW-CONS-005: there is no session to flush");
 }
 
 static void detach(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -182,7 +202,7 @@ static void attach(struct tw_service_conn *conn, const struct tw_host_call *call
     const char *why = tw_session_attach(conn, req->key);
 
     if (why) {
-        tw_call_settle(conn, call, why);
+        tw_call_refuse(conn, call, why);
         return;
     }
     response.trace_config = conn->session->config;
@@ -203,7 +223,9 @@ static void get_trace_stats(struct tw_service_conn *conn, const struct tw_host_c
     if (conn->session)
         response.trace_stats = tw_stats(conn->session, &conn->service->arena);
     if (!response.trace_stats) {
-        tw_conn_refuse(conn, call->request_id);
+        tw_conn_refuse(conn, call->request_id,
+                       conn->session ? "out of memory for the stats"
+                                     : "TW-CONS-005: there is no session to tell of");
         return;
     }
     /* One reply is all this method has, and producers decide how many writers there are; those are

@@ -322,6 +322,8 @@ void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t
 
 /* Tells the embedder that a peer does not get something. what is a static text. */
 void tw_service_refused(struct tw_service *service, const struct tw_peer *peer, const char *what);
+/* The same of a call that gets no success. why is a text for people, never NULL. */
+void tw_conn_explain(const struct tw_service_conn *conn, const char *why);
 
 /* conn.c: what the ports say to their peers. */
 
@@ -341,13 +343,17 @@ void tw_conn_reply_bytes(struct tw_service_conn *conn, uint64_t request_id, stru
 /* The same with a body that points into trace buffers, until the end of the turn. */
 void tw_conn_reply_from(struct tw_service_conn *conn, uint64_t request_id,
                         const struct tw_gather *body, bool has_more);
-void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id);
+/* Without success. The reply has no words for it; the embedder is told why. */
+void tw_conn_refuse(struct tw_service_conn *conn, uint64_t request_id, const char *why);
 /* Answers a call that has no more to say than yes or no, unless it wants no reply. All empty
- * replies are alike on the wire: no bytes. */
-/* why not: a static text that begins with a rule's id; NULL: it was done. */
-void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why);
+ * replies are alike on the wire: no bytes. why begins with a rule's id where there is one. */
 void tw_call_acknowledge(struct tw_service_conn *conn, const struct tw_host_call *call);
-void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call);
+void tw_call_refuse(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why);
+/* why not; NULL: it was done. */
+void tw_call_settle(struct tw_service_conn *conn, const struct tw_host_call *call, const char *why);
+
+/* Why a call is refused whose arguments cannot be decoded. */
+extern const char tw_malformed_args[];
 
 /* A port method. req is decoded from the call's arguments and lives until the handler returns; it
  * is NULL for a method with raw set, which reads call->args itself. */

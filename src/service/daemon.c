@@ -161,6 +161,13 @@ static void on_refused(struct tw_peer peer, const char *what, void *user)
     tw_log_peer(TW_LOG_WARN, "refused process %d of user %d: %s", peer.pid, peer.uid, what);
 }
 
+static void on_call_refused(struct tw_peer peer, const char *why, void *user)
+{
+    (void)user;
+    tw_log_peer(TW_LOG_DEBUG, "refused a call of process %d of user %d: %s", peer.pid, peer.uid,
+                why);
+}
+
 /* Every name of a list, unless there is a socket in its place. */
 static int listen_on_all(struct tw_daemon *daemon, enum tw_service_port port, bool relay,
                          const char *names, const struct tw_daemon_options *o,
@@ -187,6 +194,7 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
     int rc;
 
     options.refused = on_refused;
+    options.call_refused = on_call_refused;
     rc = tw_service_new(&daemon->service, &options);
     if (rc)
         return rc;

@@ -19,7 +19,7 @@ struct tw_daemon_options {
      * used then. It is taken, also on failure, and its file is not removed. 0: none. */
     int inherited[2];
     struct tw_sock_access access[2];   /* by enum tw_service_port */
-    struct tw_service_options service; /* refused is the daemon's own: it logs */
+    struct tw_service_options service; /* the daemon has its own callbacks: they log */
     uint32_t stall_ms; /* how long a peer may not read before it is dropped; 0: the usual */
 };
 

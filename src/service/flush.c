@@ -28,13 +28,15 @@ static void free_flush(struct tw_flush *flush)
     free(flush);
 }
 
-static void answer(struct tw_session *session, struct tw_later reply, bool success)
+/* why not: NULL is success. */
+static void answer(struct tw_session *session, struct tw_later reply, const char *why)
 {
-    Tw__FlushResponse response = TW__FLUSH_RESPONSE__INIT;
-
-    if (!reply.wanted)
+    if (!reply.wanted || !session->conn)
         return;
-    tw_session_reply(session, reply.id, success ? &response.base : NULL, false);
+    if (why)
+        tw_conn_refuse(session->conn, reply.id, why);
+    else
+        tw_conn_reply_bytes(session->conn, reply.id, (struct tw_bytes){0}, false, -1);
 }
 
 /* Ends the session as the last thing it does. */
@@ -54,7 +56,7 @@ static void complete(struct tw_flush *flush)
         session->flushes_succeeded++;
     else
         session->flushes_failed++;
-    answer(session, reply, success);
+    answer(session, reply, success ? NULL : "the flush: not every producer answered in time");
     if (clone)
         tw_clone_flushed(clone, taken_away, success);
     if (write_after && session->state == TW_SESSION_STARTED)
@@ -231,7 +233,10 @@ void tw_flush_for_consumer(struct tw_session *session, uint32_t timeout_ms, uint
     if (flush)
         flush->reply = reply;
     else
-        answer(session, reply, false);
+        answer(session, reply,
+               session->state == TW_SESSION_STARTED
+                   ? "TW-LIM-018: too many flushes, or no memory for one more"
+                   : "TW-CONS-005: the session has not started, or has ended");
 }
 
 void tw_flush_periodic(struct tw_session *session)
@@ -297,7 +302,7 @@ void tw_flushes_refuse(struct tw_session *session)
     struct tw_flush *flush;
 
     TAILQ_FOREACH (flush, &session->flushes, next) {
-        answer(session, flush->reply, false);
+        answer(session, flush->reply, "TW-CONS-013: the session has left this connection");
         flush->reply.wanted = false;
     }
 }

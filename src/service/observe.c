@@ -183,6 +183,8 @@ void tw_observe_disabled(struct tw_session *session)
         return;
     tw_observe_run(conn); /* what came before the end is told before it */
     conn->ended.wanted = false;
+    if (session->error)
+        tw_conn_explain(conn, session->error);
     response.has_disabled = response.disabled = true;
     response.error = tw_pbc_str(session->error);
     tw_conn_reply(conn, conn->ended.id, &response.base, false, -1);

@@ -13,6 +13,8 @@
 #include "service/scrape.h"
 #include "service/session.h"
 
+static const char no_memory[] = "out of memory for the producer";
+
 /* Ids are not used again soon: a trace buffer may still hold chunks of one that has left. */
 static uint16_t next_id(struct tw_service *service)
 {
@@ -26,8 +28,8 @@ static uint16_t next_id(struct tw_service *service)
     return (uint16_t)id;
 }
 
-int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
-                    struct tw_producer **ret_producer)
+const char *tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
+                            struct tw_producer **ret_producer)
 {
     REQ("TW-LIM-015");
     REQ("TW-LIM-019");
@@ -35,19 +37,19 @@ int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello
     struct tw_producer *p;
 
     if (tw_session_rules_locked_out(service, conn->peer.uid))
-        return TW_E_REFUSED;
+        return "TW-CONS-036: a session keeps producers of other users out";
     if (service->n_producers == TW_PRODUCERS_MAX)
-        return TW_E_LIMIT;
+        return "TW-LIM-015: there are too many producers";
     p = calloc(1, sizeof(*p));
     if (!p)
-        return -ENOMEM;
+        return no_memory;
     p->name = strndup(hello->name ? hello->name : "", TW_NAME_MAX);
     p->sdk_version = strndup(hello->sdk_version ? hello->sdk_version : "", TW_NAME_MAX);
     if (!p->name || !p->sdk_version) {
         free(p->name);
         free(p->sdk_version);
         free(p);
-        return -ENOMEM;
+        return no_memory;
     }
     p->conn = conn;
     p->id = next_id(service);
@@ -62,7 +64,7 @@ int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello
     p->serial = ++service->producers_seen;
     conn->producer = p;
     *ret_producer = p;
-    return 0;
+    return NULL;
 }
 
 static int charge_shm(struct tw_producer *producer, size_t size)

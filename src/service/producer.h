@@ -12,10 +12,10 @@ struct tw_producer_hello {
     uint32_t shm_size_hint, page_size_hint; /* bytes, any value */
 };
 
-/* Makes conn a producer. TW_E_LIMIT at TW_PRODUCERS_MAX, TW_E_REFUSED in lockdown,
- * -ENOMEM. */
-TW_MUST_USE int tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
-                                struct tw_producer **ret_producer);
+/* Makes conn a producer. NULL, or why not: a static text. */
+TW_MUST_USE const char *tw_producer_new(struct tw_service_conn *conn,
+                                        const struct tw_producer_hello *hello,
+                                        struct tw_producer **ret_producer);
 /* Takes what is left in its shared memory, ends its instances and frees it. */
 void tw_producer_free(struct tw_producer *producer);
 

@@ -40,10 +40,11 @@ static void initialize_connection(struct tw_service_conn *conn, const struct tw_
     };
     int fd = tw_rx_take_fd(&conn->host.rx);
     struct tw_producer *producer;
+    const char *why = "TW-PROD-001: the connection is initialised already";
 
-    if (conn->producer || tw_producer_new(conn, &hello, &producer)) {
+    if (conn->producer || (why = tw_producer_new(conn, &hello, &producer))) {
         tw_fd_close(&fd);
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, why);
         return;
     }
     response.has_using_shmem_provided_by_producer = true;
@@ -63,8 +64,10 @@ static void register_data_source(struct tw_service_conn *conn, const struct tw_h
     Tw__RegisterDataSourceResponse response = TW__REGISTER_DATA_SOURCE_RESPONSE__INIT;
     const char *error;
 
-    if (tw_data_source_register(conn->producer, req->data_source_descriptor, &error))
+    if (tw_data_source_register(conn->producer, req->data_source_descriptor, &error)) {
+        tw_conn_explain(conn, error);
         response.error = tw_pbc_str(error);
+    }
     if (!call->drop_reply)
         tw_conn_reply(conn, call->request_id, &response.base, false, -1);
 }
@@ -73,11 +76,14 @@ static void update_data_source(struct tw_service_conn *conn, const struct tw_hos
                                const ProtobufCMessage *msg)
 {
     const Tw__UpdateDataSourceRequest *req = (const void *)msg;
+    const char *why = NULL;
+    int rc = tw_data_source_update(conn->producer, req->data_source_descriptor);
 
-    if (tw_data_source_update(conn->producer, req->data_source_descriptor))
-        tw_call_refuse(conn, call);
-    else
-        tw_call_acknowledge(conn, call);
+    if (rc)
+        why = rc < 0 ? "out of memory for the descriptor"
+                     : "TW-LIM-034, TW-LIM-035: the descriptor is too large, or all of this "
+                       "producer's together are";
+    tw_call_settle(conn, call, why);
 }
 
 static void unregister_data_source(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -96,7 +102,7 @@ static void commit_data(struct tw_service_conn *conn, const struct tw_host_call 
     if (tw_commit(conn->producer, call->args))
         tw_call_acknowledge(conn, call);
     else
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, tw_malformed_args);
 }
 
 static void get_async_command(struct tw_service_conn *conn, const struct tw_host_call *call,
@@ -110,7 +116,8 @@ static void get_async_command(struct tw_service_conn *conn, const struct tw_host
     if (call->drop_reply)
         return;
     if (producer->commands.wanted) { /* one stream a connection */
-        tw_conn_refuse(conn, call->request_id);
+        tw_conn_refuse(conn, call->request_id,
+                       "TW-PROD-034: the producer has an earlier GetAsyncCommand");
         return;
     }
     producer->commands = (struct tw_later){.wanted = true, .id = call->request_id};
@@ -174,7 +181,7 @@ static void activate_triggers(struct tw_service_conn *conn, const struct tw_host
     const Tw__ActivateTriggersRequest *req = (const void *)msg;
 
     if (req->n_trigger_names > TW_TRIGGER_NAMES_MAX) {
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, "TW-LIM-102: too many triggers");
         return;
     }
     for (size_t i = 0; i < req->n_trigger_names; i++)

@@ -31,26 +31,27 @@ void tw_reading_deinit(struct tw_reading *reading)
     tw_reading_init(reading);
 }
 
-bool tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id)
+const char *tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id)
 {
     struct tw_reading *r = &conn->reading;
 
-    if (!conn->session || conn->session->writer || r->active)
-        return false;
+    if (r->active)
+        return "this consumer is reading already";
     if (tw_packet_source_begin(&r->source, conn->session)) {
         tw_conn_doom(conn, "out of memory for the service's packets");
-        return false;
+        return conn->doomed;
     }
     r->active = true;
     r->request_id = request_id;
-    return true;
+    return NULL;
 }
 
 void tw_reading_cancel(struct tw_service_conn *conn)
 {
     if (!conn->reading.active)
         return;
-    tw_conn_refuse(conn, conn->reading.request_id);
+    tw_conn_refuse(conn, conn->reading.request_id,
+                   "TW-CONS-013: the session has left this connection");
     tw_reading_deinit(&conn->reading);
 }
 

@@ -9,8 +9,8 @@
 
 void tw_reading_init(struct tw_reading *reading);
 void tw_reading_deinit(struct tw_reading *reading);
-/* Starts a stream for conn's session. False when there is nothing to read or one is under way. */
-bool tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id);
+/* Starts a stream for conn's session. NULL, or why not: a static text. */
+TW_MUST_USE const char *tw_reading_begin(struct tw_service_conn *conn, uint64_t request_id);
 /* Sends what fits now; does nothing when no stream is under way. */
 void tw_reading_run(struct tw_service_conn *conn);
 /* The session goes: a stream under way ends here. */

@@ -7,6 +7,9 @@
 #include "base/req.h"
 #include "service/service_packets.h"
 
+static const char no_relay[] = "TW-RELAY-003: the peer has not said which machine it speaks for, "
+                               "or TW-LIM-124: there are too many relays";
+
 /* NULL when the peer has not said which machine it speaks for, or when there are too many. */
 static struct tw_relay *relay_of(struct tw_service_conn *conn)
 {
@@ -56,10 +59,13 @@ static void init_relay(struct tw_service_conn *conn, const struct tw_host_call *
     const Tw__InitRelayRequest *req = (const void *)msg;
     struct tw_relay *relay = relay_of(conn);
 
-    if (!relay || keep_info(relay, req->system_info))
-        tw_call_refuse(conn, call);
-    else
-        tw_call_acknowledge(conn, call);
+    const char *why = NULL;
+
+    if (!relay)
+        why = no_relay;
+    else if (keep_info(relay, req->system_info))
+        why = "TW-LIM-127: the system info is too large";
+    tw_call_settle(conn, call, why);
 }
 
 /* Room for one more, at the expense of the oldest. */
@@ -83,7 +89,7 @@ static void sync_clock(struct tw_service_conn *conn, const struct tw_host_call *
 
     tw_read_clocks(conn->service, &sync.ours);
     if (!relay || req->n_clocks > TW_RELAY_CLOCKS_MAX) {
-        tw_call_refuse(conn, call);
+        tw_call_refuse(conn, call, relay ? "TW-LIM-125: too many clocks" : no_relay);
         return;
     }
     for (size_t i = 0; i < req->n_clocks; i++)

@@ -394,14 +394,3 @@ void tw_session_leave(struct tw_session *session)
     session->conn->session = NULL;
     session->conn = NULL;
 }
-
-void tw_session_reply(struct tw_session *session, uint64_t request_id,
-                      const ProtobufCMessage *reply, bool has_more)
-{
-    if (!session->conn)
-        return;
-    if (reply)
-        tw_conn_reply(session->conn, request_id, reply, has_more, -1);
-    else
-        tw_conn_refuse(session->conn, request_id);
-}

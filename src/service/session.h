@@ -42,10 +42,6 @@ void tw_session_free(struct tw_session *session);
 /* Everything is where it belongs: the consumer is told. May free the session. */
 void tw_session_written(struct tw_session *session);
 
-/* Answers a call of the session's consumer, or nobody when there is none. reply NULL refuses. */
-void tw_session_reply(struct tw_session *session, uint64_t request_id,
-                      const ProtobufCMessage *reply, bool has_more);
-
 /* Sets up what the config wants and is not there yet, and starts it when the session runs. */
 void tw_session_join_all(struct tw_session *session);
 /* Called when an instance may have been the last to start or stop. */

@@ -55,11 +55,22 @@ static void on_refused(struct tw_peer peer, const char *what, void *user)
     rig->refused = what;
 }
 
+static void on_call_refused(struct tw_peer peer, const char *why, void *user)
+{
+    struct rig *rig = user;
+
+    (void)peer;
+    RIG_MUST(why && why[0]);
+    rig->why = why;
+    rig->n_whys++;
+}
+
 static void init(struct rig *rig, struct tw_service_options options)
 {
     options.clock_ns = rig_clock;
     options.random = rig_random;
     options.refused = on_refused;
+    options.call_refused = on_call_refused;
     options.user = rig;
     *rig = (struct rig){.now_ns = 1000 * TW_NS_PER_S, .uid = RIG_UID, .chunk_bytes = SIZE_MAX};
     rig->arena = TW_ARENA_INIT(RIG_ARENA_MAX);
@@ -168,6 +179,8 @@ static void keep_reply(struct rig_peer *peer, const struct tw_client_event_out *
         peer->replies = reallocarray(peer->replies, peer->cap_replies, sizeof(*peer->replies));
         RIG_MUST(peer->replies);
     }
+    if (event->kind != TW_CLIENT_REFUSED && !event->success && !event->has_more)
+        RIG_MUST(peer->rig->n_whys-- > 0); /* no refusal is silent */
     copy = tw_arena_alloc(&peer->rig->arena, event->reply.n + 1);
     RIG_MUST(copy);
     if (event->reply.n)

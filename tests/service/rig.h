@@ -64,6 +64,8 @@ struct rig {
     uint64_t random;       /* what the service takes for random bits */
     size_t chunk_bytes;    /* bytes carried at once */
     const char *refused;   /* what the service told last that somebody was refused */
+    const char *why;       /* the same of a call; every reply without success has its own */
+    size_t n_whys;         /* not matched by a reply yet */
     int32_t uid;           /* of those that connect: RIG_UID until a test changes it */
     bool undecoded;        /* packets are left as they are: faster */
     struct rig_peer peers[RIG_PEERS_MAX];

@@ -60,7 +60,6 @@ static void without_a_session_there_is_nothing_to_do(void **state)
         uint32_t method;
         bool success;
     } calls[] = {
-        {TW_CONSUMER_ENABLE_TRACING, false}, /* without a config */
         {TW_CONSUMER_START_TRACING, false},  {TW_CONSUMER_READ_BUFFERS, true},
         {TW_CONSUMER_FLUSH, false},          {TW_CONSUMER_GET_TRACE_STATS, false},
         {TW_CONSUMER_DISABLE_TRACING, true}, {TW_CONSUMER_FREE_BUFFERS, true},

@@ -661,12 +661,28 @@ class Serve(Case):
 
     def test_its_log_has_levels(self):
         process = self.serve("--log-level", "debug", "--limit", "connections=1")
-        self.connect("producer")
+        producer = self.connect("producer")
         self.assertIn("connected as a producer", process.stderr.readline())
         self.connect("consumer")
         self.assertIn("TW-LIM-062", process.stderr.readline())
+        producer.sendall(frame(1, 3, field(1, "ProducerPort")))
+        producer.sendall(frame(2, 5, field(1, 1) + field(2, 2)))  # before InitializeConnection
+        self.assertIn("refused a call of process", line := process.stderr.readline())
+        self.assertIn("TW-PROD-001", line)
         self.end(process, signal.SIGTERM)
         self.refused(run("serve", "--log-level", "loud"), "'loud'")
+
+    def test_refused_calls_cannot_fill_its_log(self):
+        process = self.serve("--log-level", "debug")
+        with self.connect("producer") as producer:
+            producer.sendall(frame(1, 3, field(1, "ProducerPort")))
+            for n in range(120):
+                producer.sendall(frame(n, 5, field(1, 1) + field(2, 2)))
+            read = b""
+            while field(2, 119) + b"\x32" not in read:  # the last one's reply
+                read += producer.recv(65536)
+        self.end(process, signal.SIGTERM)
+        self.assertIn(len(process.stderr.readlines()), range(60, 100))
 
     def test_a_peer_cannot_fill_its_log(self):
         process = self.serve("--limit", "connections=1")

@@ -31,6 +31,7 @@ BROWSER_FLAGS = [
 ]
 COUNT = 40  # as in page.html
 SLICE_NS = 3_000_000  # as in page.html
+ONE_PROCESS = ["--single-process", "--no-zygote"]
 PRODUCERS = 3  # browser, at least one helper, renderer; headless shell makes four connections
 NEW_SOURCE, OLD_SOURCE = "track_event", "org.chromium.trace_event"
 READY_SECONDS = 30
@@ -80,6 +81,7 @@ class Look(typing.NamedTuple):
 
 
 NOW = Look("CrRendererMain", "CrRendererMain")
+IN_ONE = Look("Chrome_InProcRendererThread", "Chrome_InProcRendererThread")
 CHROMIUM_111 = Look("CrRendererMain", "no thread")  # every measure has a track of its own
 CHROMIUM_92 = Look("Chrome_InProcRendererThread", "no thread", 1000)  # counts microseconds
 
@@ -108,9 +110,10 @@ def wait_for(what, condition, seconds=READY_SECONDS):
 
 
 class Service:
-    def __init__(self, options, folder, more=()):
-        self.producer_socket = str(folder / "producer.sock")
-        self.shares_memory = not more
+    def __init__(self, options, folder, more=(), address=None):
+        self.producer_socket = address or str(folder / "producer.sock")
+        self.producers = 1 if address else PRODUCERS
+        self.shares_memory = not (more or address)
         self.consumer_socket = str(folder / "consumer.sock")
         self.log = open(folder / "service.log", "ab")
         self.process = None
@@ -135,7 +138,7 @@ class Service:
 
     def has_browser(self):
         names = service_state.data_source_names(self.state())
-        return names.count(NEW_SOURCE) >= PRODUCERS or OLD_SOURCE in names
+        return names.count(NEW_SOURCE) >= self.producers or OLD_SOURCE in names
 
     def stop(self, verdict):
         self.process.terminate()
@@ -305,6 +308,15 @@ def case_plain(options, verdict, folder, stack):
     service.stop(verdict)
 
 
+def case_tcp(options, verdict, folder, stack):
+    """Over TCP without a relay. Only the browser's process connects there, so the page is in it."""
+    service = start_service(options, folder, stack, address=f"127.0.0.1:{free_port()}")
+    browser = start_browser(options, service, folder, stack, flags=ONE_PROCESS)
+    record_answer(options, verdict, service, browser, folder, "tcp", look=IN_ONE)
+    browser.stop(verdict)
+    service.stop(verdict)
+
+
 def case_111(options, verdict, folder, stack):
     """Chromium 111 of --browser, with trace writers of its own instead of the client library's."""
     older(options, verdict, folder, stack, CHROMIUM_111)
@@ -313,7 +325,7 @@ def case_111(options, verdict, folder, stack):
 def case_92(options, verdict, folder, stack):
     """Chromium 92 of --browser; its renderer registers no data source, so it runs in the browser's
     process."""
-    older(options, verdict, folder, stack, CHROMIUM_92, ["--single-process", "--no-zygote"])
+    older(options, verdict, folder, stack, CHROMIUM_92, ONE_PROCESS)
 
 
 def older(options, verdict, folder, stack, look, flags=()):
@@ -428,7 +440,8 @@ def judge_machine(options, verdict, trace, begin, end):
 
 
 CASES = {"plain": case_plain, "late": case_late, "restart": case_restart, "again": case_again,
-         "relay": case_relay, "heavy": case_heavy, "chromium111": case_111, "chromium92": case_92}
+         "relay": case_relay, "tcp": case_tcp, "heavy": case_heavy,
+         "chromium111": case_111, "chromium92": case_92}
 
 
 def free_port():
@@ -438,8 +451,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-def start_service(options, folder, stack, more=()):
-    service = Service(options, folder, more)
+def start_service(options, folder, stack, more=(), address=None):
+    service = Service(options, folder, more, address)
     stack.callback(service.discard)
     service.start()
     return service

@@ -9,7 +9,7 @@ LONG_INTEROP_RUNS = 1
 @stage(50, "interop", "Chromium against our service")
 def stage_interop():
     if build("release", "-DTW_TESTS=ON"):
-        ctest("release", "-L", "interop")
+        ctest("release", "-L", "interop", "-LE", "long")
 
 
 @stage(61, "long-interop", f"Chromium, {LONG_INTEROP_RUNS} times more", long=True)

@@ -463,6 +463,7 @@ static void new_service(uint8_t how)
     static const uint64_t small[TW_QUOTAS] = {
         [TW_QUOTA_CONNECTIONS] = 5,    [TW_QUOTA_SESSIONS] = 2,  [TW_QUOTA_SHM] = 100 * 1024,
         [TW_QUOTA_OUTPUT] = 64 * 1024, [TW_QUOTA_REQUESTS] = 12, [TW_QUOTA_DESCRIPTORS] = 10,
+        [TW_QUOTA_MEMORY] = 1024,
     };
 
     (void)faults_disarm();

@@ -51,6 +51,7 @@ enum tw_quota {
     TW_QUOTA_SHM,         /* bytes of memory shared with producers */
     TW_QUOTA_OUTPUT,      /* bytes that wait to be sent */
     TW_QUOTA_REQUESTS,    /* calls without their last answer */
+    TW_QUOTA_MEMORY,      /* bytes of what producers registered */
     TW_QUOTA_DESCRIPTORS, /* one a connection, those of shared memory, those received or to send */
     TW_QUOTAS,
 };

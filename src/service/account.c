@@ -14,6 +14,8 @@ const struct tw_quota_info tw_quotas[TW_QUOTAS] = {
                            TW_SESSIONS_PER_UID_MAX},
     [TW_QUOTA_SHM] = {"shared-memory", "TW-LIM-063: this user has too much shared memory",
                       TW_ACCOUNT_SHM_BYTES},
+    [TW_QUOTA_MEMORY] = {"memory", "TW-LIM-178: too much is remembered of this user's producers",
+                         TW_ACCOUNT_MEMORY_BYTES},
     [TW_QUOTA_OUTPUT] = {"output", "TW-LIM-064: too much waits for this user's peers to read it",
                          TW_ACCOUNT_OUTPUT_BYTES},
     [TW_QUOTA_REQUESTS] = {"requests", "TW-LIM-065: this user has too many calls outstanding",

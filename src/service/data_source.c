@@ -20,16 +20,17 @@ static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDe
     REQ("TW-LIM-035");
     struct tw_producer *producer = source->producer;
     struct tw_buf bytes = TW_BUF_INIT(TW_NESTED_MAX);
+    size_t others = producer->descriptors_size - source->descriptor_size;
     int rc = tw_pbc_pack(&d->base, &bytes);
 
-    if (!rc &&
-        bytes.n > TW_DESCRIPTORS_MAX - (producer->descriptors_size - source->descriptor_size))
+    if (!rc && bytes.n > TW_DESCRIPTORS_MAX - others)
         rc = TW_E_LIMIT;
+    if (!rc)
+        rc = tw_producer_remember(producer, others + bytes.n, producer->n_writers);
     if (rc) {
         tw_buf_deinit(&bytes);
         return rc;
     }
-    producer->descriptors_size += bytes.n - source->descriptor_size;
     free(source->descriptor);
     source->descriptor = bytes.p;
     source->descriptor_size = bytes.n;
@@ -95,7 +96,7 @@ int tw_data_source_register(struct tw_producer *producer,
     *ret_error = "this producer has too many data sources";
     if (producer->n_data_sources == TW_DATA_SOURCES_MAX)
         return TW_E_LIMIT;
-    *ret_error = "the descriptor is too large, or all of this producer's together are";
+    *ret_error = "the descriptor is too large, or all of this producer or user together are";
     rc = new_source(producer, descriptor, &source);
     if (rc) {
         if (rc < 0)
@@ -130,7 +131,8 @@ void tw_data_source_free(struct tw_data_source *source)
     tw_instances_of_source_end(source);
     TAILQ_REMOVE(&producer->data_sources, source, next);
     producer->n_data_sources--;
-    producer->descriptors_size -= source->descriptor_size;
+    TW_IGNORE(tw_producer_remember(producer, producer->descriptors_size - source->descriptor_size,
+                                   producer->n_writers)); /* less is always possible */
     producer->conn->service->n_data_sources--;
     free(source->descriptor);
     free(source->name);

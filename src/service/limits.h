@@ -84,6 +84,9 @@ enum {
 #define TW_ACCOUNT_CONNECTIONS UINT64_C(4096)
 /* Bytes of shared memory: what 4096 producers get by default, or 32 of the largest. TW-LIM-063 */
 #define TW_ACCOUNT_SHM_BYTES (UINT64_C(1024) * 1024 * 1024)
+/* Bytes of descriptors of data sources and bindings of writers: 64 KiB for each connection, five
+ * times what Chromium has. TW-LIM-178 */
+#define TW_ACCOUNT_MEMORY_BYTES (UINT64_C(256) * 1024 * 1024)
 /* Bytes that wait to be read: 64 connections that are full. TW-LIM-064 */
 #define TW_ACCOUNT_OUTPUT_BYTES (UINT64_C(64) * 1024 * 1024)
 /* Calls outstanding: four for each connection, as known clients have them. TW-LIM-065 */

@@ -73,6 +73,20 @@ static int charge_shm(struct tw_producer *producer, size_t size)
     return tw_charge_set(&producer->conn->charge, TW_QUOTA_SHM, size);
 }
 
+int tw_producer_remember(struct tw_producer *producer, size_t descriptors_size, size_t n_writers)
+{
+    REQ("TW-LIM-178");
+    struct tw_service_conn *conn = producer->conn;
+
+    if (tw_charge_set(&conn->charge, TW_QUOTA_MEMORY,
+                      descriptors_size + n_writers * sizeof(*producer->writers))) {
+        tw_service_refused(conn->service, &conn->peer, tw_quotas[TW_QUOTA_MEMORY].passed);
+        return TW_E_LIMIT;
+    }
+    producer->descriptors_size = descriptors_size;
+    return 0;
+}
+
 void tw_producer_free(struct tw_producer *producer)
 {
     struct tw_service *service = producer->conn->service;
@@ -90,6 +104,7 @@ void tw_producer_free(struct tw_producer *producer)
     service->n_producers--;
     producer->conn->producer = NULL;
     TW_IGNORE(charge_shm(producer, 0)); /* giving back is always possible */
+    TW_IGNORE(tw_producer_remember(producer, 0, 0));
     tw_shm_deinit(&producer->shm);
     free(producer->writers);
     free(producer->name);
@@ -189,25 +204,37 @@ void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids
             producer->writers[i].buffer = 0;
 }
 
+/* Makes room for writers with ids below n. */
+static int grow_writers(struct tw_producer *producer, size_t n)
+{
+    size_t old = producer->n_writers;
+    struct tw_writer_binding *grown;
+
+    if (tw_producer_remember(producer, producer->descriptors_size, n))
+        return TW_E_LIMIT;
+    grown = reallocarray(producer->writers, n, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    memset(grown + old, 0, (n - old) * sizeof(*grown));
+    producer->writers = grown;
+    producer->n_writers = n;
+    return 0;
+}
+
 int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id, uint16_t buffer_id)
 {
+    size_t n = producer->n_writers ? producer->n_writers : 32;
+    int rc = 0;
+
     if (writer_id == 0 || writer_id > TW_WRITER_ID_MAX)
         return TW_E_INVALID;
-    if (writer_id >= producer->n_writers) {
-        size_t n = producer->n_writers ? producer->n_writers : 32;
-        struct tw_writer_binding *grown;
-
-        while (n <= writer_id)
-            n *= 2;
-        grown = reallocarray(producer->writers, n, sizeof(*grown));
-        if (!grown)
-            return -ENOMEM;
-        memset(grown + producer->n_writers, 0, (n - producer->n_writers) * sizeof(*grown));
-        producer->writers = grown;
-        producer->n_writers = n;
-    }
-    producer->writers[writer_id].buffer = buffer_id;
-    return 0;
+    while (n <= writer_id)
+        n *= 2;
+    if (n > producer->n_writers)
+        rc = grow_writers(producer, n);
+    if (!rc)
+        producer->writers[writer_id].buffer = buffer_id;
+    return rc;
 }
 
 void tw_producer_end_writer(struct tw_producer *producer, uint32_t writer_id)

@@ -38,12 +38,17 @@ static inline bool tw_producer_emulates(const struct tw_producer *producer)
     return producer->conn->peer.remote;
 }
 
+/* From now on so much is remembered of it: bytes of all descriptors, bindings of writers.
+ * TW_E_LIMIT: that is more than its user may have, which the embedder is told. */
+TW_MUST_USE int tw_producer_remember(struct tw_producer *producer, size_t descriptors_size,
+                                     size_t n_writers);
+
 bool tw_producer_may_write(const struct tw_producer *producer, uint32_t buffer_id);
 void tw_producer_allow(struct tw_producer *producer, uint16_t buffer_id);
 /* These buffers go, and with them what binds writers to them. */
 void tw_producer_forbid(struct tw_producer *producer, const uint16_t *buffer_ids, size_t n);
 
-/* Binds a writer to a buffer. TW_E_INVALID for an id that cannot be, -ENOMEM. */
+/* Binds a writer to a buffer. TW_E_INVALID for an id that cannot be, TW_E_LIMIT, -ENOMEM. */
 TW_MUST_USE int tw_producer_bind_writer(struct tw_producer *producer, uint32_t writer_id,
                                         uint16_t buffer_id);
 /* Unbinds it, if it is bound. Who has this id next writes another sequence. */

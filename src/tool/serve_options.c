@@ -36,8 +36,8 @@ static const char help[] =
     "      --consumer-group GROUP  group of the paths for consumers alone\n"
     "      --limit NAME=N          what one user may have at once; repeat for others:\n"
     "                              connections (4096), sessions (5), shared-memory\n"
-    "                              (1gb), output (64mb), requests (16384),\n"
-    "                              descriptors (12288)\n"
+    "                              (1gb), memory (256mb), output (64mb), requests\n"
+    "                              (16384), descriptors (12288)\n"
     "      --output-dir DIR        where consumers may have files made (output_path\n"
     "                              in a trace config); by default nowhere\n"
     "      --sandbox WHEN          auto (default): give up files, privileges and all\n"
@@ -84,7 +84,7 @@ static int parse_amount(enum tw_quota quota, const char *text, uint64_t *ret_n)
 {
     uint64_t n;
 
-    if (quota != TW_QUOTA_SHM && quota != TW_QUOTA_OUTPUT)
+    if (quota != TW_QUOTA_SHM && quota != TW_QUOTA_MEMORY && quota != TW_QUOTA_OUTPUT)
         return tw_parse_number(text, 1, UINT32_MAX, ret_n);
     if (tw_parse_size_kb(text, LIMIT_KB_MAX, &n) || n == 0)
         return TW_E_INVALID;

@@ -163,6 +163,80 @@ static void shared_memory_of_the_producers_own(void **state)
     rig_free(&rig);
 }
 
+static const char *registers(struct rig_peer *producer, const char *filler)
+{
+    Tw__RegisterDataSourceRequest req = TW__REGISTER_DATA_SOURCE_REQUEST__INIT;
+    Tw__DataSourceDescriptor descriptor = TW__DATA_SOURCE_DESCRIPTOR__INIT;
+    Tw__RegisterDataSourceResponse *response;
+
+    req.data_source_descriptor = &descriptor;
+    descriptor.name = tw_pbc_str(filler);
+    response = rig_decode(producer, rig_call(producer, TW_PRODUCER_REGISTER_DATA_SOURCE, &req.base),
+                          &tw__register_data_source_response__descriptor);
+    assert_non_null(response);
+    return response->error;
+}
+
+static void binds(struct rig_peer *producer, uint32_t writer_id)
+{
+    Tw__RegisterTraceWriterRequest req = TW__REGISTER_TRACE_WRITER_REQUEST__INIT;
+
+    req.has_trace_writer_id = req.has_target_buffer = true;
+    req.trace_writer_id = writer_id;
+    req.target_buffer = rig_buffer(producer);
+    assert_true(rig_call(producer, TW_PRODUCER_REGISTER_TRACE_WRITER, &req.base)->success);
+}
+
+/* What producers register is remembered for them, all of a user's together. */
+static void memory(void **state)
+{
+    Tw__UnregisterDataSourceRequest un = TW__UNREGISTER_DATA_SOURCE_REQUEST__INIT;
+    char filler[400] = "";
+    struct rig rig;
+    struct rig_peer *producer[2];
+
+    REQ("TW-LIM-178");
+    (void)state;
+    memset(filler, 'x', sizeof(filler) - 1);
+    limit(&rig, TW_QUOTA_MEMORY, 1024);
+    for (int i = 0; i < 2; i++)
+        producer[i] = rig_producer(&rig, "p");
+    assert_null(registers(producer[0], filler));
+    assert_null(registers(producer[1], filler));
+    assert_in_range(used(producer[0], TW_QUOTA_MEMORY), 800, 900);
+    assert_null(rig.refused);
+    assert_non_null(registers(producer[0], filler));
+    assert_memory_equal(rig.refused, "TW-LIM-178", 10);
+    b_goes_on(&rig);
+    un.data_source_name = tw_pbc_str(filler);
+    rig_call(producer[1], TW_PRODUCER_UNREGISTER_DATA_SOURCE, &un.base);
+    assert_null(registers(producer[0], filler));
+    assert_in_range(used(producer[0], TW_QUOTA_MEMORY), 800, 900);
+    rig_free(&rig);
+}
+
+/* A table of bindings counts as well; a writer that finds no room in it is not bound. */
+static void memory_of_writers(void **state)
+{
+    struct rig rig;
+    struct rig_peer *producer;
+
+    REQ("TW-LIM-178");
+    (void)state;
+    limit(&rig, TW_QUOTA_MEMORY, 1024);
+    rig_enable(rig_consumer(&rig), rig_config(&rig, "x"));
+    producer = rig_producer(&rig, "p");
+    rig_register(producer, "x");
+    binds(producer, 1);
+    binds(producer, TW_WRITER_ID_MAX);
+    assert_memory_equal(rig.refused, "TW-LIM-178", 10);
+    assert_non_null(producer->conn);
+    assert_int_equal(producer->conn->producer->writers[1].buffer, rig_buffer(producer));
+    assert_in_range(producer->conn->producer->n_writers, 2, 255);
+    b_goes_on(&rig);
+    rig_free(&rig);
+}
+
 /* Asks for the same again and again, reading nothing. */
 static void ask_deaf(struct rig_peer *peer, int times)
 {
@@ -420,6 +494,8 @@ int main(void)
         tw_unit_test(sessions),
         tw_unit_test(shared_memory),
         tw_unit_test(shared_memory_of_the_producers_own),
+        tw_unit_test(memory),
+        tw_unit_test(memory_of_writers),
         tw_unit_test(output),
         tw_unit_test(requests),
         tw_unit_test(descriptors),

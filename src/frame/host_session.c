@@ -117,6 +117,16 @@ static enum tw_host_event classify_invoke(struct tw_host *host, const struct tw_
                                                : TW_HOST_EVENT_INVOKE_KNOWN;
 }
 
+/* Why a request ends the connection, for people; bytes that do have a text of their own. */
+static const char *reason(enum tw_host_event event)
+{
+    if (event == TW_HOST_EVENT_INVOKE_REPEATED)
+        return "TW-SESS-005: a call has the id of one that is outstanding";
+    if (event == TW_HOST_EVENT_INVOKE_TOO_MANY)
+        return "TW-SESS-006: too many calls are outstanding";
+    return NULL;
+}
+
 static enum tw_host_event classify(struct tw_host *host, const struct tw_frame *frame)
 {
     switch (frame->kind) {
@@ -226,6 +236,7 @@ static int next_event(struct tw_host *host, struct tw_frame *frame, enum tw_host
         *ret_event = TW_HOST_EVENT_EMPTY;
     } else if (!rc && !tw_frame_decode(payload, frame, &fault)) {
         *ret_event = classify(host, frame);
+        *ret_why = reason(*ret_event);
     } else {
         *ret_event = TW_HOST_EVENT_BAD_FRAME;
         *ret_why = tw_frame_reason_text(fault.reason);

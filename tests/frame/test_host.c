@@ -372,7 +372,7 @@ static void outstanding_requests_are_bounded(void **state)
     assert_int_equal(tw_host_next(&host, &call), TW_E_CLOSED);
     REQ("TW-SESS-006");
     REQ("TW-LIM-005");
-    assert_string_equal(host.why, "TW-SESS-006");
+    assert_string_equal(host.why, "TW-SESS-006: too many calls are outstanding");
     tw_host_deinit(&host);
 }
 

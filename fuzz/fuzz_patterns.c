@@ -28,7 +28,7 @@ static int try(char *pattern, const char *name, bool *ret_matches)
     rc = tw_patterns_init(&patterns, &config, &error);
     CHECK(rc == 0 || (rc == TW_E_REFUSED && error));
     if (rc == 0)
-        *ret_matches = tw_patterns_match(&patterns, pattern, name);
+        *ret_matches = tw_patterns_match(&patterns, pattern, name, 1);
     tw_patterns_deinit(&patterns);
     return rc;
 }

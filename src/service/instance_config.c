@@ -29,28 +29,31 @@ static bool machine_wanted(const Tw__TraceConfig *config, const Tw__TraceConfig_
            any_equal(wanted->machine_name_filter, n, tw_machine_name(conn));
 }
 
-static bool producer_wanted(const struct tw_session *session,
-                            const Tw__TraceConfig__DataSource *wanted, const char *name)
+static bool producer_wanted(struct tw_session *session, const Tw__TraceConfig__DataSource *wanted,
+                            const struct tw_producer *producer)
 {
     REQ("TW-TRIG-030");
+    const char *name = producer->name;
+
     if (wanted->n_producer_name_filter == 0 && wanted->n_producer_name_regex_filter == 0)
         return true;
     if (any_equal(wanted->producer_name_filter, wanted->n_producer_name_filter, name))
         return true;
     for (size_t i = 0; i < wanted->n_producer_name_regex_filter; i++)
-        if (tw_patterns_match(&session->patterns, wanted->producer_name_regex_filter[i], name))
+        if (tw_patterns_match(&session->patterns, wanted->producer_name_regex_filter[i], name,
+                              producer->serial))
             return true;
     return false;
 }
 
-bool tw_instance_wanted(const struct tw_session *session, const Tw__TraceConfig__DataSource *wanted,
+bool tw_instance_wanted(struct tw_session *session, const Tw__TraceConfig__DataSource *wanted,
                         const struct tw_data_source *source)
 {
     const char *name = wanted->config ? wanted->config->name : NULL;
 
     return name && strcmp(name, source->name) == 0 &&
            machine_wanted(session->config, wanted, source->producer->conn) &&
-           producer_wanted(session, wanted, source->producer->name);
+           producer_wanted(session, wanted, source->producer);
 }
 
 int tw_instance_config(const struct tw_instance *instance, struct tw_buf *out)

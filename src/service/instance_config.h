@@ -5,7 +5,7 @@
 #include "service/core.h"
 
 /* Whether this entry of a trace config means this data source, by name and producer filters. */
-bool tw_instance_wanted(const struct tw_session *session, const Tw__TraceConfig__DataSource *wanted,
+bool tw_instance_wanted(struct tw_session *session, const Tw__TraceConfig__DataSource *wanted,
                         const struct tw_data_source *source);
 
 /*

@@ -43,15 +43,16 @@ static int add(struct tw_patterns *patterns, const char *text, const char **ret_
 {
     REQ("TW-TRIG-031");
     REQ("TW-LIM-104");
+    void *code;
     int rc;
 
     *ret_error = "the trace config has more than 64 regular expressions";
     if (patterns->n == TW_PATTERNS_MAX)
         return TW_E_REFUSED;
     *ret_error = "a regular expression is wrong, too deep or over 1024 bytes";
-    rc = compile(text, &patterns->list[patterns->n].code);
+    rc = compile(text, &code);
     if (!rc)
-        patterns->list[patterns->n++].text = text;
+        patterns->list[patterns->n++] = (struct tw_pattern){.text = text, .code = code};
     else if (rc < 0)
         *ret_error = "the service is out of memory";
     return rc;
@@ -115,10 +116,22 @@ static bool match(const pcre2_code *code, const char *name)
     return rc >= 0; /* a match, also one with more groups than there is room for */
 }
 
-bool tw_patterns_match(const struct tw_patterns *patterns, const char *text, const char *name)
+/* One producer may name triggers thousands of times in one turn. */
+static bool match_once(struct tw_pattern *pattern, const char *name, uint64_t whose)
+{
+    REQ("TW-LIM-179");
+    if (pattern->asked != whose) {
+        pattern->answer = match(pattern->code, name);
+        pattern->asked = whose;
+    }
+    return pattern->answer;
+}
+
+bool tw_patterns_match(struct tw_patterns *patterns, const char *text, const char *name,
+                       uint64_t whose)
 {
     for (size_t i = 0; i < patterns->n; i++)
         if (patterns->list[i].text == text)
-            return match(patterns->list[i].code, name);
+            return match_once(&patterns->list[i], name, whose);
     return false;
 }

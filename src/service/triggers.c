@@ -228,7 +228,7 @@ static double random_share(const struct tw_service *service)
     return (double)(bits >> 11) / (double)(UINT64_C(1) << 53);
 }
 
-static bool wanted(const struct tw_session *session, const trigger_type *trigger,
+static bool wanted(struct tw_session *session, const trigger_type *trigger,
                    const struct tw_producer *producer, size_t n_in_24_h)
 {
     REQ("TW-TRIG-010");
@@ -236,7 +236,8 @@ static bool wanted(const struct tw_session *session, const trigger_type *trigger
     REQ("TW-TRIG-012");
     const char *regex = trigger->producer_name_regex;
 
-    if (regex && regex[0] && !tw_patterns_match(&session->patterns, regex, producer->name))
+    if (regex && regex[0] &&
+        !tw_patterns_match(&session->patterns, regex, producer->name, producer->serial))
         return false;
     if (trigger->skip_probability > 0 && random_share(session->service) < trigger->skip_probability)
         return false;

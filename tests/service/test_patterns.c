@@ -72,8 +72,8 @@ static void a_pattern_matches_the_whole_name(void **state)
         config = rig_config(&rig, "source");
         filter(config, list, 1);
         assert_int_equal(tw_patterns_init(&patterns, config, &error), 0);
-        assert_int_equal(tw_patterns_match(&patterns, list[0], rows[i].name), rows[i].matches);
-        assert_false(tw_patterns_match(&patterns, "of another config", rows[i].name));
+        assert_int_equal(tw_patterns_match(&patterns, list[0], rows[i].name, 1), rows[i].matches);
+        assert_false(tw_patterns_match(&patterns, "of another config", rows[i].name, 1));
         tw_patterns_deinit(&patterns);
         rig_free(&rig);
     }
@@ -238,12 +238,39 @@ static void a_match_that_costs_too_much_is_none(void **state)
         filter(config, &pattern, 1);
         assert_int_equal(tw_patterns_init(&patterns, config, &error), 0);
         begin = tw_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        assert_false(tw_patterns_match(&patterns, pattern, name));
+        assert_false(tw_patterns_match(&patterns, pattern, name, 1));
         assert_true(tw_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin < TW_NS_PER_S);
         tw_patterns_deinit(&patterns);
         rig_free(&rig);
     }
     free(name);
+}
+
+/* Without its code a pattern matches nothing: so the answer is the one from before. */
+static void who_asks_again_costs_nothing(void **state)
+{
+    REQ("TW-LIM-179");
+    struct tw_patterns patterns = {.n = 0};
+    struct rig rig;
+    Tw__TraceConfig *config;
+    const char *error;
+    char *pattern = tw_pbc_str("a.*");
+    void *code;
+
+    (void)state;
+    rig_init(&rig);
+    config = rig_config(&rig, "source");
+    filter(config, &pattern, 1);
+    assert_int_equal(tw_patterns_init(&patterns, config, &error), 0);
+    assert_true(tw_patterns_match(&patterns, pattern, "abc", 1));
+    code = patterns.list[0].code;
+    patterns.list[0].code = NULL;
+    assert_true(tw_patterns_match(&patterns, pattern, "abc", 1));
+    assert_false(tw_patterns_match(&patterns, pattern, "abc", 2));
+    patterns.list[0].code = code;
+    assert_true(tw_patterns_match(&patterns, pattern, "abc", 1));
+    tw_patterns_deinit(&patterns);
+    rig_free(&rig);
 }
 
 int main(void)
@@ -254,6 +281,7 @@ int main(void)
         tw_unit_test(triggers_count_from_producers_that_match),
         tw_unit_test(what_is_no_pattern_is_refused),
         tw_unit_test(a_match_that_costs_too_much_is_none),
+        tw_unit_test(who_asks_again_costs_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

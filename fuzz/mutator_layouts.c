@@ -12,6 +12,7 @@ static const struct mutator_layout layouts[] = {
     {.target = "diff_libprotobuf", .fixed = 1, .body = MUTATOR_MESSAGE},
     {.target = "host_session", .fixed = 1, .lists = 2, .body = MUTATOR_FRAMES},
     {.target = "client_session", .fixed = 1, .lists = 2, .body = MUTATOR_FRAMES},
+    {.target = "shm", .fixed = 1, .body = MUTATOR_SCRIPT, .n_ops = 11},
     /* The foreign bytes of its scripts are frames, the body of a call is a method's arguments. */
     {.target = "session_script",
      .body = MUTATOR_SCRIPT,

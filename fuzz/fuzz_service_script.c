@@ -21,15 +21,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Files that a consumer names come to be in memory: the service's own function is wrapped. */
 int __wrap_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd);
+int __real_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd);
 
 enum { OWN_MEMORY = 64 * 1024 /* bytes */ };
 enum { PEERS = 8, STEPS_MAX = 256, CALLS_MAX = 64, RUNS_MAX = 100000, RUNS_AT_ONCE = 3 };
-/* Of the high half of the argument. A remote one may say who it is, and be a relay. */
+/* Of the high half of the argument. A remote one says who it is, and may be a relay; with the bit
+ * of the other user it came where that is not to be said. A consumer with the bit of a relay is
+ * root's.
+ */
 enum { OPEN_CONSUMER = 1, OPEN_OTHER_USER = 2, OPEN_REMOTE = 4, OPEN_RELAY = 8 };
 enum { OPEN_NEW_USER = 16 }; /* no script's: nobody's limits are his */
 enum { CALL_DROP = 1, CALL_FD = 2, CALL_KIND_SHIFT = 2 };
-/* How the service is made. */
-enum { SERVICE_SMALL = 1, SERVICE_NOWHERE = 2 };
+/* How the service is made: users may have little, it makes no files, it is told no more than what
+ * it needs. */
+enum { SERVICE_SMALL = 1, SERVICE_NOWHERE = 2, SERVICE_BARE = 4, PATIENCE_MS = 5000 };
 
 struct call {
     uint64_t id;
@@ -78,6 +83,8 @@ static void refused(struct tw_peer who, const char *what, void *user)
 int __wrap_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd)
 {
     CHECK(dir_fd >= 0 && dir[0]);
+    REQ("TW-TRACE-014");
+    CHECK(__real_tw_output_create(STDERR_FILENO, dir, path, ret_fd) < 0); /* that is no directory */
     if (!path[0])
         return -ENOENT;
     *ret_fd = kind_open(&run.kinds, KIND_FILE);
@@ -282,19 +289,24 @@ static int new_fd(struct peer *p, enum kind kind)
     return kind_copy(&run.kinds, p->shm.fd);
 }
 
-/* As a relay does, before anything else. */
-static int say_who(struct tw_client *client)
+/* As a relay does, before anything else. The last peer has a machine of its own. */
+static int say_who(struct peer *p)
 {
+    bool elsewhere = p == &run.peers[PEERS - 1];
     struct tw_frame frame = {.kind = TW_FRAME_PEER_IDENTITY};
 
-    frame.peer_identity.machine_id_hint = (struct tw_bytes){(const uint8_t *)"m", 1};
-    return tw_tx_frame(&client->tx, &frame, -1);
+    frame.peer_identity.machine_id_hint = (struct tw_bytes){(const uint8_t *)"mn" + elsewhere, 1};
+    return tw_tx_frame(&p->client.tx, &frame, -1);
 }
 
 static int32_t user_of(uint8_t how)
 {
     if (how & OPEN_NEW_USER)
         return 1002;
+    if (how & OPEN_REMOTE)
+        return -1; /* until it says so */
+    if (how & OPEN_CONSUMER && how & OPEN_RELAY)
+        return 0;
     return how & OPEN_OTHER_USER ? 1001 : 1000;
 }
 
@@ -304,15 +316,15 @@ static void open_peer(struct peer *p, uint8_t how)
     struct tw_peer who = {.pid = 1000 + (int32_t)(p - run.peers),
                           .uid = user_of(how),
                           .remote = how & OPEN_REMOTE,
-                          .relay = true,
+                          .relay = !(how & OPEN_OTHER_USER),
                           .address_id = 77};
     const struct tw_port *port = how & OPEN_RELAY ? &tw_relay_port : &tw_producer_port;
     int rc;
 
     *p = (struct peer){.shm = TW_SHM_INIT};
     rc = tw_client_init(&p->client, consumer ? &tw_consumer_port : port);
-    if (!rc && who.remote)
-        rc = say_who(&p->client);
+    if (!rc && who.remote && who.relay)
+        rc = say_who(p);
     if (!rc)
         rc = tw_service_connect(run.service, consumer ? TW_SERVICE_CONSUMER : TW_SERVICE_PRODUCER,
                                 who, wake, p, &p->conn);
@@ -452,13 +464,36 @@ static void close_all(void)
             close_peer(&run.peers[i]);
 }
 
-/* A service instead of the one that there is; sessions that nobody is attached to end with it. */
-static void new_service(uint8_t how)
+/* The nth allocation from now, or call of another function. */
+static void arm_fault(uint8_t nth, struct tw_bytes body)
+{
+    static const enum fault calls[] = {
+        FAULT_writev,     FAULT_sendmsg,      FAULT_fstatfs,   FAULT_fdatasync, FAULT_fstat,
+        FAULT_getsockopt, FAULT_fcntl,        FAULT_getrandom, FAULT_uname,     FAULT_mmap,
+        FAULT_open,       FAULT_memfd_create, FAULT_ftruncate,
+    };
+    struct fault_plan plan = {.nth = nth % 64U};
+    uint8_t error;
+
+    if (body.n < 2) {
+        faults_arm(plan.nth + 64U * input_byte(&body));
+        return;
+    }
+    plan.what = calls[input_byte(&body) % TW_ARRAY_LEN(calls)];
+    error = input_byte(&body) % FAULT_ERRORS_MAX;
+    plan.error = fault_rows[plan.what].errors[error];
+    plan.cut = 1;
+    faults_plan(&plan);
+}
+
+/* A service instead of the one that there is; sessions that nobody is attached to end with it. What
+ * the body says fails while it is made, and then it is made once more. */
+static void new_service(uint8_t how, struct tw_bytes body)
 {
     struct tw_service_options options = {.clock_ns = now,
                                          .random = next_random,
                                          .refused = refused,
-                                         .output_dir = how & SERVICE_NOWHERE ? NULL : "/",
+                                         .output_dir = how & SERVICE_NOWHERE ? NULL : "/dev",
                                          .version = "fuzz"};
     static const uint64_t small[TW_QUOTAS] = {
         [TW_QUOTA_CONNECTIONS] = 5,    [TW_QUOTA_SESSIONS] = 2,  [TW_QUOTA_SHM] = 100 * 1024,
@@ -470,28 +505,24 @@ static void new_service(uint8_t how)
     close_all();
     tw_service_free(run.service);
     run.small = how & SERVICE_SMALL;
-    if (run.small)
+    if (run.small) {
         memcpy(options.limits, small, sizeof(small));
-    CHECK(!tw_service_new(&run.service, &options));
-}
-
-/* The nth allocation from now, or call of a function that the service alone calls. */
-static void arm_fault(uint8_t nth, struct tw_bytes body)
-{
-    static const enum fault calls[] = {FAULT_writev,    FAULT_sendmsg, FAULT_fstatfs,
-                                       FAULT_fdatasync, FAULT_fstat,   FAULT_getsockopt};
-    struct fault_plan plan = {.nth = nth % 64U};
-    uint8_t error;
-
-    if (body.n < 2) {
-        faults_arm(plan.nth);
-        return;
+        options.patience_ms = PATIENCE_MS;
     }
-    plan.what = calls[input_byte(&body) % TW_ARRAY_LEN(calls)];
-    error = input_byte(&body) % FAULT_ERRORS_MAX;
-    plan.error = fault_rows[plan.what].errors[error];
-    plan.cut = 1;
-    faults_plan(&plan);
+    if (how & SERVICE_BARE) {
+        options.random = NULL;
+        options.refused = NULL;
+    }
+    if (body.n > 0) {
+        uint8_t nth = input_byte(&body);
+
+        arm_fault(nth, body);
+    }
+    if (tw_service_new(&run.service, &options)) {
+        CHECK(faults_disarm());
+        CHECK(!tw_service_new(&run.service, &options));
+    }
+    (void)faults_disarm();
 }
 
 static void step_of_nobody(struct script_op op)
@@ -510,7 +541,7 @@ static void step_of_nobody(struct script_op op)
         kinds_far(&run.kinds, op.arg & 1);
         break;
     case OP_SERVICE:
-        new_service(op.arg);
+        new_service(op.arg, op.body);
         break;
     default:
         break;
@@ -559,10 +590,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int free_before;
 
     (void)signal(SIGPIPE, SIG_IGN); /* of a pipe that a trace goes into */
-    kinds_prepare();
     free_before = lowest_free_descriptor();
     run = (struct run){.now_ns = 1000 * TW_NS_PER_S};
-    new_service(0);
+    new_service(0, (struct tw_bytes){0});
     for (int i = 0; i < STEPS_MAX && script_next(&input, &op); i++)
         step(op);
     (void)faults_disarm();

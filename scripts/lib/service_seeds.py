@@ -1,136 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The seeds of fuzz_service_script.c: one script for each thing that the service can do, and the
-same with memory that runs out on the way. Scripts are lists of operations (fuzz/script.h)."""
+same with memory that runs out on the way."""
 
-from vectors import consumer_port, producer_port
-from vectors.encode import b, f64, u, varint
-
-(OPEN, BIND, CALL, FOREIGN, UP, DOWN, SETTLE, CLOSE, TIME, FAULT, MEMORY, FAR, SERVICE) = range(13)
-CONSUMER, OTHER_USER, REMOTE, RELAY = 1, 2, 4, 8
-DROP, WITH_FD = 1, 2
-NULL, FILE, PIPE, SOCKET, READ_ONLY, DATAGRAMS, UNSEALED, OWN_MEMORY = range(8)
-SMALL, NOWHERE = 1, 2
-PAGE = 4096
-START_TRACING, STOP_TRACING, CLONE_SNAPSHOT = 1, 2, 4
-HALF = 0x3FE0000000000000  # 0.5 as a double
-
-METHOD = {name: 1 + i for port in (producer_port, consumer_port)
-          for i, name in enumerate(port.METHODS)}
-METHOD |= {"InitRelay": 1, "SyncClock": 2}
-
-
-def op(what, arg=0, body=b""):
-    return bytes([what, arg]) + len(body).to_bytes(2, "little") + body
-
-
-def settle():
-    return op(SETTLE)
-
-
-def call(peer, method, args=b"", how=0, kind=None):
-    how |= 0 if kind is None else WITH_FD | kind << 2
-    return op(CALL, peer, bytes([METHOD[method], how]) + args)
-
-
-def ask(*args, **more):
-    return call(*args, **more) + settle()
-
-
-def wait(ms=0, s=0, asleep_s=0):
-    s, ms = s + ms // 1000, ms % 1000
-    return op(TIME, ms // 100, s.to_bytes(2, "little") + bytes([asleep_s])) + settle()
-
-
-def connect(peer, how=0):
-    return op(OPEN, peer | how << 4) + op(BIND, peer) + settle()
-
-
-def consumer(peer=0, how=0):
-    return connect(peer, how | CONSUMER)
-
-
-def descriptor(name=b"ds", more=b""):
-    return b(1, b(1, name) + more)
-
-
-NOTIFIES = u(2, 1) + u(3, 1) + u(4, 1)
-
-
-def producer(peer=1, name=b"com.p", how=0, source=b"ds", more=b"", hello=b"", kind=None):
-    return (connect(peer, how) + call(peer, "InitializeConnection", u(2, 65536) + b(3, name) + u(4,
-        1) + hello, kind=kind) + call(peer, "GetAsyncCommand") + ask(peer, "RegisterDataSource",
-        descriptor(source, more)))
-
-
-def buffer(kb=64, more=b""):
-    return b(1, u(1, kb) + more)
-
-
-def source(name=b"ds", more=b"", filters=b""):
-    return b(2, b(1, b(1, name) + more) + filters)
-
-
-CONFIG = buffer() + source()
-
-
-def enable(peer=0, config=CONFIG, how=0, kind=None):
-    return ask(peer, "EnableTracing", b(1, config), how, kind)
-
-
-def packet(text):
-    """for_testing.str"""
-    return b(900, b(1, text))
-
-
-def chunk(chunk_id, texts, writer=1, flags=0):
-    header = chunk_id.to_bytes(4, "little") + writer.to_bytes(2, "little")
-    packets = b"".join(varint(len(p), 4) + p for p in map(packet, texts))
-    return header + (len(texts) | flags << 10).to_bytes(2, "little") + packets
-
-
-def page(peer, at, data, state=3):
-    """A page that is one chunk."""
-    bitmap = 1 << 28 | state
-    return op(MEMORY, peer, (at * PAGE // 4).to_bytes(2, "little") + bitmap.to_bytes(4, "little") +
-              bytes(4) + data)
-
-
-def move(at, target=1, data=None, more=b""):
-    return b(1, u(1, at) + u(2, 0) + u(3, target) + (b"" if data is None else b(4, data)) + more)
-
-
-def emit(peer=1, target=1, first=0, n=1, writer=1, size=20):
-    """So many chunks through page 0: what is in them stays there from the first one on."""
-    out = b""
-    for i in range(first, first + n):
-        data = chunk(i, [b"a" * size], writer)
-        out += page(peer, 0, data if i == first else data[:8])
-        out += ask(peer, "CommitData", move(0, target))
-    return out
-
-
-def emit_inline(peer=1, target=1, first=0, n=1, flags=0, more=b""):
-    return b"".join(call(peer, "CommitData", move(5000 + i, target, chunk(i, [b"inline"], 1, flags),
-        more)) for i in range(first, first + n)) + settle()
-
-
-def acknowledge(peer=1, flush=1, how=0):
-    return ask(peer, "CommitData", u(3, flush), how)
-
-
-def read(peer=0):
-    return ask(peer, "ReadBuffers")
-
-
-def stop(peer=0, producer=1, instance=1):
-    return ask(peer, "DisableTracing") + ask(producer, "NotifyDataSourceStopped", u(1, instance))
-
-
-def bye(peer=0):
-    return ask(peer, "FreeBuffers")
-
-
-BASIC = consumer() + producer()
+from service_corners import CORNERS, WITHOUT_MEMORY
+from service_steps import *  # noqa: F403
 
 
 def plain():
@@ -181,18 +54,6 @@ def periods():
                wait(15000) + stop() + read())
     yield (BASIC + enable(config=CONFIG + b(20, b"".join(u(i, 1) for i in range(1, 5))) + u(3,
            3600000)) + wait(0, 4000) + read())
-
-
-def trigger(name=b"t", more=b""):
-    return b(2, b(1, name) + more)
-
-
-def triggers(mode, *list_, timeout=60000, more=b""):
-    return b(17, u(1, mode) + b"".join(list_) + u(3, timeout) + more)
-
-
-def fire(*names, peer=1):
-    return ask(peer, "ActivateTriggers", b"".join(b(1, n) for n in names))
 
 
 def all_triggers():
@@ -614,12 +475,12 @@ def without_memory():
         enable(config=CONFIG + u(43, 1)) + emit_inline(n=2) + read(), BASIC + enable(config=CONFIG +
         u(24, 1)) + emit(n=5) + op(FAULT, 0) + read() + ask(0, "Flush") + acknowledge() + ask(1,
         "RegisterTraceWriter", u(1, 1) + u(2, 1)))
-    for walk in walks:
+    for walk in (*walks, *WITHOUT_MEMORY):
         for nth in range(1, FAULTS_MAX + 1):
             yield walk.replace(op(FAULT, 0), op(FAULT, nth), 1)
 
 
 def service_seeds():
-    for walk in WALKS:
+    for walk in (*WALKS, *CORNERS):
         yield from walk()
     yield from without_memory()

@@ -48,8 +48,7 @@ static void free_clone(struct tw_clone *clone)
     tw_flushes_forget_clone(clone);
     for (size_t i = 0; i < TW_SESSION_BUFFERS_MAX; i++)
         tw_trace_buffer_free(clone->buffers[i]);
-    free(clone->trigger.name);
-    free(clone->trigger.producer);
+    tw_trigger_info_deinit(&clone->trigger);
     free(clone);
 }
 

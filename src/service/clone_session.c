@@ -5,9 +5,11 @@
 
 #include "base/req.h"
 #include "service/account.h"
-#include "service/service_packets.h"
+#include "service/clock_snapshot.h"
+#include "service/service_events.h"
 #include "service/session.h"
 #include "service/session_rules.h"
+#include "service/trace_uuid.h"
 #include "trace_stats.pb-c.h"
 
 static void copy_what_was_counted(struct tw_session *to, const struct tw_session *from)
@@ -15,12 +17,32 @@ static void copy_what_was_counted(struct tw_session *to, const struct tw_session
     to->started_realtime_ns = from->started_realtime_ns;
     memcpy(to->clocks, from->clocks, from->n_clocks * sizeof(from->clocks[0]));
     to->n_clocks = from->n_clocks;
-    memcpy(to->events, from->events, from->n_events * sizeof(from->events[0]));
-    to->n_events = from->n_events;
+    tw_events_copy(to, from);
     to->invalid_packets = from->invalid_packets;
     to->flushes_requested = from->flushes_requested;
     to->flushes_succeeded = from->flushes_succeeded;
     to->flushes_failed = from->flushes_failed;
+}
+
+/* When it was begun and its buffers were copied, of which there may be only one kind. */
+static void tell_when(struct tw_session *session, const struct tw_clone *clone)
+{
+    struct tw_lifecycle_event started = {
+        .kind = TW_LIFECYCLE_CLONE_STARTED,
+        .ns = clone->started_ns,
+    };
+
+    tw_event_with(session, started);
+    for (int taken_away = 0; taken_away < 2; taken_away++) {
+        struct tw_lifecycle_event cloned = {
+            .kind = TW_LIFECYCLE_BUFFER_CLONED,
+            .ns = clone->copied_ns[taken_away],
+            .taken_away = taken_away,
+        };
+
+        if (cloned.ns)
+            tw_event_with(session, cloned);
+    }
 }
 
 /* What the clone has to say of itself. */
@@ -29,15 +51,14 @@ static void tell(struct tw_session *session, struct tw_clone *clone)
     copy_what_was_counted(session, clone->session);
     tw_triggers_move(clone->session, session);
     session->clone_trigger = clone->trigger;
-    clone->trigger = (struct tw_clone_trigger){.name = NULL};
-    memcpy(session->copied_ns, clone->copied_ns, sizeof(session->copied_ns));
+    clone->trigger = (struct tw_trigger_info){.name = NULL};
     session->emit_stats = true;
     session->final_flush = clone->flush_failed
                                ? TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_FAILED
                                : TW__TRACE_STATS__FINAL_FLUSH_OUTCOME__FINAL_FLUSH_SUCCEEDED;
-    tw_lifecycle_event_at(session, TW_LIFECYCLE_CLONE_STARTED, clone->started_ns);
+    tell_when(session, clone);
     tw_snapshot_clocks(session);
-    tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
+    tw_event(session, TW_LIFECYCLE_DISABLED);
 }
 
 static struct tw_session *new_session(struct tw_service_conn *conn, const struct tw_session *from,
@@ -92,7 +113,7 @@ const char *tw_clone_make_session(struct tw_clone *clone)
         return error;
     }
     session->state = TW_SESSION_CLONED;
-    tw_service_uuid_of_clone(session, clone->session);
+    tw_trace_uuid_of_clone(session, clone->session);
     tell(session, clone);
     tw_session_publish(session);
     return NULL;

@@ -19,7 +19,10 @@ void tw_commit_chunk(struct tw_producer *producer, uint32_t buffer_id,
     uint16_t bound = tw_producer_writer_buffer(producer, header->writer_id);
     struct tw_chunk_in in = {
         .seq = tw_producer_writer_key(producer, header->writer_id),
-        .peer = {.uid = peer->uid, .pid = peer->pid, .machine_id = peer->machine_id},
+        .peer = {.uid = peer->uid,
+                 .pid = peer->pid,
+                 .machine_id = peer->machine_id,
+                 .producer_id = producer->id},
         .chunk_id = header->chunk_id,
         .n_fragments = header->n_packets,
         .flags = header->flags,

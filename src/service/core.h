@@ -118,17 +118,11 @@ struct tw_flush {
     bool write_after;                /* a pass of the file writer follows */
     struct tw_later reply;           /* to the consumer; not wanted when the service asked */
     bool stop_after;                 /* the last flush: the session ends with it */
+    bool last;                       /* what it does not bring the trace will not have */
     struct tw_clone *clone;          /* that it is for, or NULL */
     bool taken_away;                 /* which of the clone's buffers */
     struct tw_flush_producer *asked; /* by id, so that an answer finds its place quickly */
     size_t n_asked, n_waiting;       /* n_waiting: those that have not answered */
-};
-
-/* What made a consumer clone a session, as it says; without a name there is nothing. */
-struct tw_clone_trigger {
-    char *name, *producer;
-    int32_t uid;
-    uint64_t ns, delay_ms;
 };
 
 /* A clone under way. */
@@ -141,7 +135,7 @@ struct tw_clone {
     uint64_t started_ns, copied_ns[2]; /* CLOCK_BOOTTIME; of buffers copied, and taken away */
     size_t n_flushes;                  /* that have not ended */
     bool flush_failed;
-    struct tw_clone_trigger trigger;
+    struct tw_trigger_info trigger; /* that made the consumer ask, as it says; no name: none did */
 };
 
 enum tw_session_state {
@@ -165,15 +159,18 @@ enum tw_lifecycle {
     TW_LIFECYCLE_ALL_FLUSHED = 3,
     TW_LIFECYCLE_READ_COMPLETE = 4,
     TW_LIFECYCLE_DISABLED = 5,
+    TW_LIFECYCLE_SLOW_START = 7,
+    TW_LIFECYCLE_SLOW_FLUSH = 8,
     TW_LIFECYCLE_FLUSH_STARTED = 9,
     TW_LIFECYCLE_CLONE_STARTED = 10,
-    TW_LIFECYCLE_BUFFER_CLONED = 11, /* its value is the index of the buffer */
+    TW_LIFECYCLE_BUFFER_CLONED = 11,
 };
 
 struct tw_lifecycle_event {
     enum tw_lifecycle kind;
-    uint32_t value; /* of kinds that are not just true */
-    uint64_t ns;    /* CLOCK_BOOTTIME */
+    uint64_t ns;           /* CLOCK_BOOTTIME */
+    bool taken_away;       /* of a buffer that was cloned: which of them, as in struct tw_clone */
+    struct tw_buf sources; /* that were slow: a DataSources message */
 };
 
 struct tw_session {
@@ -199,20 +196,19 @@ struct tw_session {
     bool let_go; /* nobody wants it any more: it goes when all is written */
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
-    TAILQ_HEAD(, tw_clone) clones; /* of it, under way */
-    struct tw_clone_trigger clone_trigger;
-    uint64_t copied_ns[2]; /* of a clone: as in struct tw_clone */
+    TAILQ_HEAD(, tw_clone) clones;        /* of it, under way */
+    struct tw_trigger_info clone_trigger; /* of a clone: as in struct tw_clone */
     uint64_t started_realtime_ns;
 
     uint64_t ends_boot_ns;         /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
     struct tw_file_writer *writer; /* NULL: the consumer reads the trace itself */
 
-    struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period;
+    struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period, slow_start;
 
     /* What the service itself has to say in the trace, until it is read. */
     struct tw_clock_snapshot clocks[TW_CLOCK_SNAPSHOTS_MAX];
     size_t n_clocks;
-    struct tw_lifecycle_event events[TW_LIFECYCLE_EVENTS_MAX];
+    struct tw_lifecycle_event events[TW_LIFECYCLE_EVENTS_MAX]; /* by time */
     size_t n_events;
     bool emit_sync_marker, emit_stats, emitted_initial;
     uint64_t relays_seen; /* the service's count when it last told of them */

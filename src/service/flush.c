@@ -5,17 +5,19 @@
 
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
+#include "service/clock_snapshot.h"
 #include "service/clone.h"
 #include "service/file_writer.h"
 #include "service/producer.h"
 #include "service/scrape.h"
-#include "service/service_packets.h"
+#include "service/service_events.h"
 #include "service/session.h"
 #include "trace_stats.pb-c.h"
 
 /* Why, in bits 3 to 0, and who asks, in bits 7 to 4, as producers are told. Figures from
  * include/perfetto/tracing/core/flush_flags.h at v58.2. */
 enum { FLUSH_BY_SERVICE_PERIODIC = 0x11, FLUSH_BY_SERVICE_STOP = 0x12 };
+enum { REASON_MASK = 0xf, REASON_STOP = 2, REASON_CLONE = 3 };
 
 static void free_flush(struct tw_flush *flush)
 {
@@ -39,6 +41,50 @@ static void answer(struct tw_session *session, struct tw_later reply, const char
         tw_conn_reply_bytes(session->conn, reply.id, (struct tw_bytes){0}, false, -1);
 }
 
+/* A flush for a clone is for some of the buffers only. */
+static bool concerns(const struct tw_flush *flush, const struct tw_instance *instance)
+{
+    const struct tw_session *session = flush->session;
+
+    if (!flush->clone)
+        return true;
+    for (size_t i = 0; i < session->n_buffers; i++)
+        if (session->buffer_ids[i] == instance->buffer_id)
+            return tw_clone_takes_away(session, i) == flush->taken_away;
+    return false;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct tw_flush_producer *x = a, *y = b;
+
+    return (int)x->id - (int)y->id;
+}
+
+/* NULL when it was not asked. */
+static struct tw_flush_producer *find_asked(const struct tw_flush *flush, uint16_t producer_id)
+{
+    struct tw_flush_producer key = {.id = producer_id};
+
+    return bsearch(&key, flush->asked, flush->n_asked, sizeof(key), by_id);
+}
+
+/* Whose data the trace lacks, because they did not answer in time. */
+static void tell_slow(const struct tw_flush *flush)
+{
+    REQ("TW-TRACE-044");
+    struct tw_slow_sources slow = tw_slow_sources();
+    const struct tw_instance *instance;
+
+    TAILQ_FOREACH (instance, &flush->session->instances, next) {
+        const struct tw_flush_producer *asked = find_asked(flush, instance->producer->id);
+
+        if (asked && !asked->answered && concerns(flush, instance))
+            tw_slow_sources_add(&slow, instance);
+    }
+    tw_event_slow(flush->session, TW_LIFECYCLE_SLOW_FLUSH, &slow);
+}
+
 /* Ends the session as the last thing it does. */
 static void complete(struct tw_flush *flush)
 {
@@ -49,9 +95,11 @@ static void complete(struct tw_flush *flush)
     bool taken_away = flush->taken_away;
     struct tw_clone *clone = flush->clone;
 
+    if (!success && flush->last)
+        tell_slow(flush);
     free_flush(flush);
     tw_snapshot_clocks(session);
-    tw_lifecycle_event(session, TW_LIFECYCLE_ALL_FLUSHED);
+    tw_event(session, TW_LIFECYCLE_ALL_FLUSHED);
     if (success)
         session->flushes_succeeded++;
     else
@@ -105,19 +153,6 @@ static bool scrapes_itself(const struct tw_producer *producer)
     return producer->scraping && tw_producer_emulates(producer);
 }
 
-/* A flush for a clone is for some of the buffers only. */
-static bool concerns(const struct tw_flush *flush, const struct tw_instance *instance)
-{
-    const struct tw_session *session = flush->session;
-
-    if (!flush->clone)
-        return true;
-    for (size_t i = 0; i < session->n_buffers; i++)
-        if (session->buffer_ids[i] == instance->buffer_id)
-            return tw_clone_takes_away(session, i) == flush->taken_away;
-    return false;
-}
-
 /* Asks one producer for all its instances that can flush; ids has room for every instance. */
 static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t flags, uint64_t *ids)
 {
@@ -138,13 +173,6 @@ static void ask(struct tw_flush *flush, struct tw_producer *producer, uint64_t f
         return;
     flush->asked[flush->n_asked++] = (struct tw_flush_producer){.id = producer->id};
     tw_producer_send_flush(producer, flush->id, flags, ids, n);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct tw_flush_producer *x = a, *y = b;
-
-    return (int)x->id - (int)y->id;
 }
 
 static struct tw_flush *new_flush(struct tw_session *session)
@@ -192,7 +220,9 @@ static struct tw_flush *begin_for(struct tw_session *session, struct tw_flush wh
     if (flush) {
         flush->clone = what.clone;
         flush->taken_away = what.taken_away;
-        tw_lifecycle_event(session, TW_LIFECYCLE_FLUSH_STARTED);
+        flush->last = (flags & REASON_MASK) == REASON_STOP || (flags & REASON_MASK) == REASON_CLONE;
+        tw_events_forget_kind(session, TW_LIFECYCLE_SLOW_FLUSH); /* of the last one, it says */
+        tw_event(session, TW_LIFECYCLE_FLUSH_STARTED);
         TAILQ_FOREACH (producer, &session->service->producers, next)
             ask(flush, producer, flags, ids);
         qsort(flush->asked, flush->n_asked, sizeof(*flush->asked), by_id);
@@ -267,9 +297,8 @@ void tw_flush_and_stop(struct tw_session *session)
 /* Whether it waited for this one. */
 static bool take_answer(struct tw_flush *flush, uint16_t producer_id)
 {
-    struct tw_flush_producer key = {.id = producer_id}, *asked;
+    struct tw_flush_producer *asked = find_asked(flush, producer_id);
 
-    asked = bsearch(&key, flush->asked, flush->n_asked, sizeof(key), by_id);
     if (!asked || asked->answered)
         return false;
     asked->answered = true;

@@ -57,6 +57,10 @@ enum {
     /* Lifecycle events kept until they are read; the oldest that comes again makes room. TW-LIM-022
      */
     TW_LIFECYCLE_EVENTS_MAX = 64,
+    /* Data sources that one event names: the original's figure. TW-LIM-165 */
+    TW_SLOW_SOURCES_MAX = 32,
+    /* Sequences that a trace_provenance names, of some 10 bytes. TW-LIM-167 */
+    TW_PROVENANCE_MAX = 65536,
     /* Triggers that one config waits for: some dozens are usual. TW-LIM-100 */
     TW_TRIGGERS_MAX = 256,
     /* Triggers a session received, kept until they are read; the first stays. TW-LIM-101 */
@@ -131,6 +135,9 @@ enum {
 #define TW_STOP_TIMEOUT_MS      UINT32_C(5000)
 #define TW_FLUSH_TIMEOUT_MS     UINT32_C(5000)
 #define TW_SNAPSHOT_INTERVAL_MS UINT32_C(10000)
+/* Milliseconds that data sources have to start before the trace says which have not: the
+ * original's figure. TW-LIM-166 */
+#define TW_SLOW_START_MS UINT32_C(20000)
 /* Bytes that one turn of a file writer fetches, a packet more at most: the original's figure; and
  * packets it looks at for that. TW-LIM-110, TW-LIM-111 */
 #define TW_FILE_BYTES_PER_TURN   ((size_t)1024 * 1024)

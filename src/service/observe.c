@@ -144,11 +144,11 @@ void tw_observe_clone_trigger(const struct tw_trigger_hit *hit)
     told.has_tracing_session_id = told.has_producer_uid = told.has_boot_time_ns =
         told.has_trigger_delay_ms = true;
     told.tracing_session_id = (int64_t)hit->session->id;
-    told.trigger_name = hit->name;
-    told.producer_name = hit->producer_name;
-    told.producer_uid = (uint32_t)hit->producer_uid;
-    told.boot_time_ns = hit->ns;
-    told.trigger_delay_ms = hit->delay_ms;
+    told.trigger_name = hit->info.name;
+    told.producer_name = hit->info.producer;
+    told.producer_uid = (uint32_t)hit->info.uid;
+    told.boot_time_ns = hit->info.ns;
+    told.trigger_delay_ms = hit->info.delay_ms;
     events.clone_trigger_hit = &told;
     send_events(conn, &events);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/req.h"
-#include "service/service_packets.h"
+#include "service/clock_snapshot.h"
 
 static const char no_relay[] = "TW-RELAY-003: the peer has not said which machine it speaks for, "
                                "or TW-LIM-124: there are too many relays";

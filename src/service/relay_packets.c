@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a trace holds of other machines beside the packets of their producers. */
-#include <unistd.h>
-
 #include "base/req.h"
+#include "service/clock_snapshot.h"
+#include "service/own_packet.h"
 #include "service/relay.h"
-#include "service/sequences.h"
-#include "service/service_packets.h"
-#include "wire/writer.h"
 
 /* Field numbers of spec/proto/trace.proto. */
 enum {
-    TRACE_PACKET = 1,
-    PACKET_TRUSTED_UID = 3,
-    PACKET_SEQUENCE_ID = 10,
     PACKET_SYSTEM_INFO = 45,
     PACKET_MACHINE_ID = 98,
     PACKET_CLOCK_SYNC = 107,
@@ -27,39 +21,27 @@ enum {
 /* Bytes of one clock at most, and of all that stands around clocks or a SystemInfo. */
 enum { CLOCK_BYTES = 32, AROUND_BYTES = 256 };
 
-/* Begins a packet of the service about another machine, with room for n bytes more. */
-static int begin_packet(const struct tw_relay *relay, size_t n, struct tw_buf *out,
-                        struct tw_writer *w, uint8_t **ret_packet)
+/* Begins a packet about another machine, with room for n bytes more. */
+static int begin_packet(struct tw_own_packet *packet, const struct tw_relay *relay, size_t n,
+                        struct tw_buf *out)
 {
     REQ("TW-RELAY-012");
-    int rc = tw_buf_reserve(out, AROUND_BYTES + n);
+    int rc = tw_own_packet_begin(packet, out, AROUND_BYTES + n);
 
-    if (rc)
-        return rc;
-    *w = tw_writer_of(out->p + out->n, out->cap - out->n);
-    *ret_packet = tw_put_begin(w, TRACE_PACKET);
-    tw_put_i64(w, PACKET_TRUSTED_UID, (int32_t)geteuid());
-    tw_put_u64(w, PACKET_SEQUENCE_ID, TW_SERVICE_SEQUENCE_ID);
-    tw_put_u64(w, PACKET_MACHINE_ID, relay->conn->peer.machine_id);
-    return 0;
-}
-
-static void end_packet(struct tw_writer *w, uint8_t *packet, struct tw_buf *out)
-{
-    tw_put_end(w, packet);
-    out->n += tw_writer_size(w);
+    if (!rc)
+        tw_put_u64(&packet->w, PACKET_MACHINE_ID, relay->conn->peer.machine_id);
+    return rc;
 }
 
 static int append_info(const struct tw_relay *relay, struct tw_buf *out)
 {
-    struct tw_writer w;
-    uint8_t *packet;
-    int rc = begin_packet(relay, relay->info.n, out, &w, &packet);
+    struct tw_own_packet packet;
+    int rc = begin_packet(&packet, relay, relay->info.n, out);
 
     if (rc)
         return rc;
-    tw_put_bytes(&w, PACKET_SYSTEM_INFO, tw_buf_bytes(&relay->info));
-    end_packet(&w, packet, out);
+    tw_put_bytes(&packet.w, PACKET_SYSTEM_INFO, tw_buf_bytes(&relay->info));
+    tw_own_packet_end(&packet);
     return 0;
 }
 
@@ -90,17 +72,17 @@ static int append_syncs(const struct tw_relay *relay, struct tw_buf *out)
 {
     REQ("TW-RELAY-006");
     size_t n = relay->n_syncs * (TW_RELAY_CLOCKS_MAX + TW_CLOCKS) * CLOCK_BYTES;
-    struct tw_writer w;
-    uint8_t *packet, *list;
-    int rc = begin_packet(relay, n, out, &w, &packet);
+    struct tw_own_packet packet;
+    uint8_t *list;
+    int rc = begin_packet(&packet, relay, n, out);
 
     if (rc)
         return rc;
-    list = tw_put_begin(&w, PACKET_CLOCK_SYNC);
+    list = tw_put_begin(&packet.w, PACKET_CLOCK_SYNC);
     for (size_t i = 0; i < relay->n_syncs; i++)
-        put_sync(&w, &relay->syncs[i]);
-    tw_put_end(&w, list);
-    end_packet(&w, packet, out);
+        put_sync(&packet.w, &relay->syncs[i]);
+    tw_put_end(&packet.w, list);
+    tw_own_packet_end(&packet);
     return 0;
 }
 
@@ -118,16 +100,16 @@ static bool is_second(const struct tw_relay *relay)
 
 int tw_relay_packets(struct tw_session *session, struct tw_buf *out)
 {
-    const Tw__TraceConfig__BuiltinDataSource *b = session->config->builtin_data_sources;
+    const Tw__TraceConfig__BuiltinDataSource *b = tw_builtin_sources(session);
     const struct tw_relay *relay;
     int rc = 0;
 
     TAILQ_FOREACH (relay, &session->service->relays, next) {
         if (rc || relay->serial <= session->relays_seen || is_second(relay))
             continue;
-        if (relay->info.n && !(b && b->disable_system_info))
+        if (relay->info.n && !b->disable_system_info)
             rc = append_info(relay, out);
-        if (!rc && !(b && b->disable_clock_snapshotting))
+        if (!rc && !b->disable_clock_snapshotting)
             rc = append_syncs(relay, out);
     }
     session->relays_seen = session->service->relays_seen;

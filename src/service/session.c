@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/req.h"
+#include "service/clock_snapshot.h"
 #include "service/clone.h"
 #include "service/config_check.h"
 #include "service/data_source.h"
@@ -19,9 +20,10 @@
 #include "service/read_buffers.h"
 #include "service/scrape.h"
 #include "service/sequences.h"
-#include "service/service_packets.h"
+#include "service/service_events.h"
 #include "service/session_rules.h"
 #include "service/session_timers.h"
+#include "service/trace_uuid.h"
 
 uint32_t tw_session_stop_timeout_ms(const struct tw_session *session)
 {
@@ -162,7 +164,7 @@ struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes 
 void tw_session_delete(struct tw_session *session)
 {
     tw_session_timers_clear(session);
-    tw_triggers_deinit(session);
+    tw_triggers_forget(session);
     tw_patterns_deinit(&session->patterns);
     tw_file_writer_free(session);
     tw_flushes_free(session);
@@ -171,8 +173,8 @@ void tw_session_delete(struct tw_session *session)
     tw_sequences_free(session);
     tw_charge_close(&session->charge);
     free(session->detach_key);
-    free(session->clone_trigger.name);
-    free(session->clone_trigger.producer);
+    tw_trigger_info_deinit(&session->clone_trigger);
+    tw_events_forget(session);
     tw_arena_deinit(&session->filters);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -236,7 +238,7 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int 
         tw_session_delete(session);
         return rc;
     }
-    tw_service_uuid(session);
+    tw_trace_uuid(session);
     tw_session_publish(session);
     tw_session_rules_begun(session);
     tw_session_join_all(session);
@@ -252,7 +254,7 @@ int tw_session_start(struct tw_session *session)
     session->state = TW_SESSION_STARTED;
     session->started_realtime_ns = tw_service_now(session->service, CLOCK_REALTIME);
     tw_snapshot_clocks(session);
-    tw_lifecycle_event(session, TW_LIFECYCLE_STARTED);
+    tw_event(session, TW_LIFECYCLE_STARTED);
     tw_session_timers_start(session);
     tw_instances_start(session);
     tw_session_check_started(session);
@@ -265,8 +267,9 @@ void tw_session_check_started(struct tw_session *session)
         !tw_instances_all_started(session))
         return;
     session->told_all_started = true;
+    tw_timer_clear(session->service->timers, &session->slow_start);
     tw_snapshot_clocks(session);
-    tw_lifecycle_event(session, TW_LIFECYCLE_ALL_STARTED);
+    tw_event(session, TW_LIFECYCLE_ALL_STARTED);
     tw_observe_all_started(session);
 }
 
@@ -281,7 +284,7 @@ static void disabled(struct tw_session *session)
     TAILQ_FOREACH (producer, &session->service->producers, next)
         tw_scrape(session, producer);
     tw_snapshot_clocks(session);
-    tw_lifecycle_event(session, TW_LIFECYCLE_DISABLED);
+    tw_event(session, TW_LIFECYCLE_DISABLED);
     tw_file_writer_finish(session);
 }
 

@@ -5,10 +5,12 @@
 
 #include "base/clock.h"
 #include "base/req.h"
+#include "service/clock_snapshot.h"
 #include "service/file_writer.h"
 #include "service/flush.h"
+#include "service/own_packet.h"
 #include "service/producer.h"
-#include "service/service_packets.h"
+#include "service/service_events.h"
 #include "service/session.h"
 
 static uint32_t period_of(protobuf_c_boolean has, uint32_t ms)
@@ -19,8 +21,8 @@ static uint32_t period_of(protobuf_c_boolean has, uint32_t ms)
 
 static uint32_t snapshot_period(const struct tw_session *session)
 {
-    const Tw__TraceConfig__BuiltinDataSource *b = session->config->builtin_data_sources;
-    uint32_t ms = b ? period_of(b->has_snapshot_interval_ms, b->snapshot_interval_ms) : 0;
+    const Tw__TraceConfig__BuiltinDataSource *b = tw_builtin_sources(session);
+    uint32_t ms = period_of(b->has_snapshot_interval_ms, b->snapshot_interval_ms);
 
     return ms ? ms : TW_SNAPSHOT_INTERVAL_MS;
 }
@@ -90,6 +92,20 @@ static void on_stop_timeout(struct tw_timer *timer)
     tw_session_stop_timed_out(TW_CONTAINER_OF(timer, struct tw_session, stop_timeout));
 }
 
+static void on_slow_start(struct tw_timer *timer)
+{
+    REQ("TW-TRACE-043");
+    REQ("TW-LIM-166");
+    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, slow_start);
+    struct tw_slow_sources slow = tw_slow_sources();
+    const struct tw_instance *instance;
+
+    TAILQ_FOREACH (instance, &session->instances, next)
+        if (instance->state != TW_INSTANCE_STARTED)
+            tw_slow_sources_add(&slow, instance);
+    tw_event_slow(session, TW_LIFECYCLE_SLOW_START, &slow);
+}
+
 /* Also what makes the next read end with stats and begin with a sync marker. */
 static void take_snapshot(struct tw_session *session)
 {
@@ -147,11 +163,13 @@ void tw_session_timers_init(struct tw_session *session)
     session->snapshot.fn = on_snapshot;
     session->flush_period.fn = on_flush_period;
     session->clear_period.fn = on_clear_period;
+    session->slow_start.fn = on_slow_start;
 }
 
 void tw_session_timers_start(struct tw_session *session)
 {
     take_snapshot(session);
+    tw_service_arm(session->service, &session->slow_start, TW_SLOW_START_MS);
     tw_service_arm(session->service, &session->snapshot, snapshot_period(session));
     arm_duration(session);
     if (flush_period(session))
@@ -163,8 +181,8 @@ void tw_session_timers_start(struct tw_session *session)
 
 void tw_session_timers_clear(struct tw_session *session)
 {
-    struct tw_timer *all[] = {&session->duration, &session->stop_timeout, &session->snapshot,
-                              &session->flush_period, &session->clear_period};
+    struct tw_timer *all[] = {&session->duration,     &session->stop_timeout, &session->snapshot,
+                              &session->flush_period, &session->clear_period, &session->slow_start};
 
     for (size_t i = 0; i < TW_ARRAY_LEN(all); i++)
         tw_timer_clear(session->service->timers, all[i]);

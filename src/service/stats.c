@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/req.h"
+#include "service/own_packet.h"
 #include "service/sequences.h"
 
 #define SET(msg, field, v)                                                                         \
@@ -144,7 +145,6 @@ static void add_service(const struct tw_service *service, Tw__TraceStats *stats)
 
 Tw__TraceStats *tw_stats(struct tw_session *session, struct tw_arena *arena)
 {
-    const Tw__TraceConfig__BuiltinDataSource *b = session->config->builtin_data_sources;
     Tw__TraceStats *stats = tw_arena_alloc(arena, sizeof(*stats));
 
     if (!stats)
@@ -157,7 +157,7 @@ Tw__TraceStats *tw_stats(struct tw_session *session, struct tw_arena *arena)
     SET(stats, flushes_failed, session->flushes_failed);
     SET(stats, final_flush_outcome, (Tw__TraceStats__FinalFlushOutcome)session->final_flush);
     add_buffers(session, stats, arena);
-    if (!b || !b->disable_chunk_usage_histograms)
+    if (!tw_builtin_sources(session)->disable_chunk_usage_histograms)
         add_writers(session, stats, arena);
     return stats;
 }

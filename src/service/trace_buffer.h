@@ -46,6 +46,7 @@ static inline uint64_t tw_writer_key_number(struct tw_writer_key key)
 struct tw_peer_ids {
     int32_t uid, pid;
     uint32_t machine_id;
+    uint16_t producer_id;
 };
 
 struct tw_chunk_in {

@@ -7,9 +7,9 @@
 #include <sys/random.h>
 
 #include "base/req.h"
+#include "service/clock_snapshot.h"
 #include "service/core.h"
 #include "service/observe.h"
-#include "service/service_packets.h"
 #include "service/session.h"
 #include "service/trigger_history.h"
 
@@ -46,6 +46,13 @@ int tw_triggers_init(struct tw_session *session)
     return 0;
 }
 
+void tw_trigger_info_deinit(struct tw_trigger_info *info)
+{
+    free(info->name);
+    free(info->producer);
+    *info = (struct tw_trigger_info){.name = NULL};
+}
+
 static void free_hit(struct tw_trigger_hit *hit)
 {
     struct tw_triggers *triggers = &hit->session->triggers;
@@ -53,12 +60,11 @@ static void free_hit(struct tw_trigger_hit *hit)
     TAILQ_REMOVE(&triggers->hits, hit, next);
     triggers->n_hits--;
     tw_timer_clear(hit->session->service->timers, &hit->tell);
-    free(hit->name);
-    free(hit->producer_name);
+    tw_trigger_info_deinit(&hit->info);
     free(hit);
 }
 
-void tw_triggers_deinit(struct tw_session *session)
+void tw_triggers_forget(struct tw_session *session)
 {
     struct tw_trigger_hit *hit;
 
@@ -78,7 +84,6 @@ void tw_triggers_move(struct tw_session *from, struct tw_session *to)
             TAILQ_REMOVE(&from->triggers.hits, hit, next);
             from->triggers.n_hits--;
             hit->session = to;
-            hit->written = false;
             TAILQ_INSERT_TAIL(&to->triggers.hits, hit, next);
             to->triggers.n_hits++;
         }
@@ -127,15 +132,11 @@ bool tw_triggers_hide_trace(const struct tw_session *session)
            !session->triggers.hit;
 }
 
-/* Once the consumer has been told and the trace has it, a hit is of no more use. */
 static void tell(struct tw_timer *timer)
 {
     REQ("TW-TRIG-006");
-    struct tw_trigger_hit *hit = TW_CONTAINER_OF(timer, struct tw_trigger_hit, tell);
 
-    tw_observe_clone_trigger(hit);
-    if (hit->written)
-        free_hit(hit);
+    tw_observe_clone_trigger(TW_CONTAINER_OF(timer, struct tw_trigger_hit, tell));
 }
 
 /* The first says why there is a trace and stays; the oldest other one that nobody waits for makes
@@ -169,14 +170,16 @@ static struct tw_trigger_hit *new_hit(struct tw_session *session, const trigger_
         return NULL;
     hit->session = session;
     hit->tell.fn = tell;
-    hit->ns = tw_service_now(session->service, CLOCK_BOOTTIME);
-    hit->name = strdup(trigger->name ? trigger->name : "");
-    hit->producer_name = strdup(producer->name);
-    hit->producer_uid = producer->conn->peer.uid;
-    hit->delay_ms = trigger->stop_delay_ms;
+    hit->info = (struct tw_trigger_info){
+        .name = strdup(trigger->name ? trigger->name : ""),
+        .producer = strdup(producer->name),
+        .uid = producer->conn->peer.uid,
+        .ns = tw_service_now(session->service, CLOCK_BOOTTIME),
+        .delay_ms = trigger->stop_delay_ms,
+    };
     TAILQ_INSERT_TAIL(&triggers->hits, hit, next);
     triggers->n_hits++;
-    if (hit->name && hit->producer_name)
+    if (hit->info.name && hit->info.producer)
         return hit;
     free_hit(hit);
     return NULL;
@@ -187,15 +190,15 @@ static void start_tracing(struct tw_session *session, const struct tw_trigger_hi
     REQ("TW-TRIG-002");
     if (tw_session_start(session))
         return; /* it runs already */
-    if (hit->delay_ms)
-        tw_service_arm(session->service, &session->duration, hit->delay_ms);
+    if (hit->info.delay_ms)
+        tw_service_arm(session->service, &session->duration, hit->info.delay_ms);
 }
 
 static void stop_tracing(struct tw_session *session, const struct tw_trigger_hit *hit)
 {
     REQ("TW-TRIG-004");
     if (!session->triggers.hit)
-        tw_service_arm(session->service, &session->duration, hit->delay_ms);
+        tw_service_arm(session->service, &session->duration, hit->info.delay_ms);
 }
 
 static void receive(struct tw_session *session, const trigger_type *trigger,
@@ -285,29 +288,4 @@ void tw_trigger_activate(struct tw_producer *producer, const char *name)
      * never. */
     if (received)
         TW_IGNORE(tw_trigger_history_add(history, now, name_hash));
-}
-
-const struct tw_trigger_hit *tw_triggers_unwritten(const struct tw_session *session,
-                                                   const struct tw_trigger_hit *after)
-{
-    const struct tw_trigger_hit *hit =
-        after ? TAILQ_NEXT(after, next) : TAILQ_FIRST(&session->triggers.hits);
-
-    while (hit && hit->written)
-        hit = TAILQ_NEXT(hit, next);
-    return hit;
-}
-
-void tw_triggers_written(struct tw_session *session)
-{
-    struct tw_trigger_hit *hit = TAILQ_FIRST(&session->triggers.hits);
-
-    while (hit) {
-        struct tw_trigger_hit *next = TAILQ_NEXT(hit, next);
-
-        hit->written = true;
-        if (!tw_timer_is_set(&hit->tell))
-            free_hit(hit);
-        hit = next;
-    }
 }

@@ -3,8 +3,8 @@
  * Triggers (spec/triggers.md): a producer calls out a name, and sessions whose config waits for it
  * start, stop, or have their consumer clone them.
  *
- * A hit is a trigger that a session has received. It is kept until it is written into the trace
- * and, with CLONE_SNAPSHOT, until the consumer has been told.
+ * A hit is a trigger that a session has received. It is kept until it is written into the trace;
+ * with CLONE_SNAPSHOT that is the trace of a clone made after the consumer was told.
  */
 #pragma once
 
@@ -16,15 +16,19 @@
 struct tw_producer;
 struct tw_session;
 
+/* One trigger that somebody called out. */
+struct tw_trigger_info {
+    char *name, *producer;
+    int32_t uid; /* of the producer */
+    uint64_t ns; /* CLOCK_BOOTTIME */
+    uint64_t delay_ms;
+};
+
 struct tw_trigger_hit {
     TAILQ_ENTRY(tw_trigger_hit) next;
     struct tw_session *session;
     struct tw_timer tell; /* CLONE_SNAPSHOT: when the consumer is told */
-    uint64_t ns;          /* CLOCK_BOOTTIME */
-    char *name, *producer_name;
-    int32_t producer_uid;
-    uint64_t delay_ms;
-    bool written;
+    struct tw_trigger_info info;
 };
 
 /* Of one session. */
@@ -35,12 +39,15 @@ struct tw_triggers {
     size_t n_hits;
 };
 
+void tw_trigger_info_deinit(struct tw_trigger_info *info);
+
 /* What triggers do to the session, with use_clone_snapshot_if_available applied. */
 Tw__TraceConfig__TriggerConfig__TriggerMode tw_triggers_mode(const Tw__TraceConfig *config);
 
 /* For a session with an arena and a checked config. -ENOMEM. */
 TW_MUST_USE int tw_triggers_init(struct tw_session *session);
-void tw_triggers_deinit(struct tw_session *session);
+/* Forgets what was received, because the trace has it or the session goes. */
+void tw_triggers_forget(struct tw_session *session);
 /* What was received goes to a clone, but for what the consumer has still to be told of. */
 void tw_triggers_move(struct tw_session *from, struct tw_session *to);
 /* How long the session runs from its start when no trigger says otherwise, 0: no limit. */
@@ -55,9 +62,3 @@ bool tw_triggers_hide_trace(const struct tw_session *session);
 
 /* A producer calls out a name: to every session that waits for it. */
 void tw_trigger_activate(struct tw_producer *producer, const char *name);
-
-/* Each hit that is not in the trace yet, from the first; NULL after the last. tw_triggers_written()
- * says that all of them are. */
-const struct tw_trigger_hit *tw_triggers_unwritten(const struct tw_session *session,
-                                                   const struct tw_trigger_hit *after);
-void tw_triggers_written(struct tw_session *session);

@@ -260,30 +260,6 @@ static void the_life_of_the_session_is_told_once(void **state)
     rig_free(&s.rig);
 }
 
-static void what_a_config_does_not_want_is_left_out(void **state)
-{
-    struct scene s;
-    struct rig_trace trace;
-    Tw__TraceConfig__BuiltinDataSource none = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
-
-    (void)state;
-    begin(&s, 64);
-    none.has_disable_clock_snapshotting = none.disable_clock_snapshotting = true;
-    none.has_disable_trace_config = none.disable_trace_config = true;
-    none.has_disable_system_info = none.disable_system_info = true;
-    none.has_disable_service_events = none.disable_service_events = true;
-    s.config->builtin_data_sources = &none;
-    enable(&s);
-    trace = rig_read(s.consumer);
-    assert_true(trace.whole);
-    assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT, 0));
-    assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_TRACE_CONFIG, 0));
-    assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_SYSTEM_INFO, 0));
-    assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_SERVICE_EVENT, 0));
-    assert_non_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_TRACE_UUID, 0));
-    rig_free(&s.rig);
-}
-
 static void a_second_read_is_refused_while_one_runs(void **state)
 {
     struct scene s;
@@ -384,38 +360,6 @@ static void a_producer_that_does_not_read_its_commands_is_dropped(void **state)
     rig_free(&s.rig);
 }
 
-static void the_services_own_packets_stand_around_the_others(void **state)
-{
-    REQ("TW-TRACE-022");
-    static const Tw__TracePacket__DataCase order[] = {
-        TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT, TW__TRACE_PACKET__DATA_SYNCHRONIZATION_MARKER,
-        TW__TRACE_PACKET__DATA_TRACE_CONFIG,   TW__TRACE_PACKET__DATA_TRACE_UUID,
-        TW__TRACE_PACKET__DATA_SYSTEM_INFO,    TW__TRACE_PACKET__DATA_SERVICE_EVENT,
-        TW__TRACE_PACKET__DATA_FOR_TESTING,    TW__TRACE_PACKET__DATA_SERVICE_EVENT,
-        TW__TRACE_PACKET__DATA_TRACE_STATS,
-    };
-    struct rig_trace trace;
-    size_t n = 0;
-    struct scene s;
-
-    (void)state;
-    begin(&s, 64);
-    enable(&s);
-    rig_emit(s.producer, 0, s.buffer, "one");
-    disable(&s);
-    trace = rig_read(s.consumer);
-    for (size_t i = 0; i < trace.n; i++) {
-        Tw__TracePacket__DataCase kind = trace.decoded[i]->data_case;
-
-        if (i > 0 && kind == trace.decoded[i - 1]->data_case)
-            continue; /* several of a kind */
-        assert_true(n < sizeof(order) / sizeof(order[0]));
-        assert_int_equal(kind, order[n++]);
-    }
-    assert_int_equal(n, sizeof(order) / sizeof(order[0]));
-    rig_free(&s.rig);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -424,10 +368,8 @@ int main(void)
         tw_unit_test(a_packet_is_read_once),
         tw_unit_test(thousands_of_packets_arrive_in_order_in_any_split),
         tw_unit_test(the_services_own_packets_are_all_there),
-        tw_unit_test(the_services_own_packets_stand_around_the_others),
         tw_unit_test(the_sync_marker_ends_its_packet),
         tw_unit_test(the_life_of_the_session_is_told_once),
-        tw_unit_test(what_a_config_does_not_want_is_left_out),
         tw_unit_test(a_second_read_is_refused_while_one_runs),
         tw_unit_test(freeing_the_buffers_ends_a_read),
         tw_unit_test(a_consumer_that_does_not_read_is_owed_little),

@@ -45,7 +45,6 @@ static int keep_descriptor(struct tw_data_source *source, const Tw__DataSourceDe
 static int new_source(struct tw_producer *producer, const Tw__DataSourceDescriptor *descriptor,
                       struct tw_data_source **ret_source)
 {
-    REQ("TW-LIM-019");
     struct tw_data_source *source = calloc(1, sizeof(*source));
     int rc = -ENOMEM;
 
@@ -53,7 +52,7 @@ static int new_source(struct tw_producer *producer, const Tw__DataSourceDescript
         return rc;
     source->producer = producer;
     source->id = descriptor->has_id ? descriptor->id : 0;
-    source->name = strndup(descriptor->name, TW_NAME_MAX);
+    source->name = tw_producer_keep_name(descriptor->name);
     if (source->name)
         rc = keep_descriptor(source, descriptor);
     if (rc) {

@@ -28,11 +28,27 @@ static uint16_t next_id(struct tw_service *service)
     return (uint16_t)id;
 }
 
+/* Whether a character of UTF-8 goes on with this byte. */
+static bool goes_on(char byte)
+{
+    return ((uint8_t)byte & 0xc0) == 0x80;
+}
+
+char *tw_producer_keep_name(const char *name)
+{
+    REQ("TW-LIM-019");
+    enum { LONGEST = 4 }; /* bytes of a character; what has more of them that go on is no UTF-8 */
+    size_t n = strnlen(name, TW_NAME_MAX), back = 0;
+
+    while (back < LONGEST && goes_on(name[n - back]))
+        back++;
+    return strndup(name, back < LONGEST ? n - back : n);
+}
+
 const char *tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
                             struct tw_producer **ret_producer)
 {
     REQ("TW-LIM-015");
-    REQ("TW-LIM-019");
     struct tw_service *service = conn->service;
     struct tw_producer *p;
 
@@ -43,8 +59,8 @@ const char *tw_producer_new(struct tw_service_conn *conn, const struct tw_produc
     p = calloc(1, sizeof(*p));
     if (!p)
         return no_memory;
-    p->name = strndup(hello->name ? hello->name : "", TW_NAME_MAX);
-    p->sdk_version = strndup(hello->sdk_version ? hello->sdk_version : "", TW_NAME_MAX);
+    p->name = tw_producer_keep_name(hello->name ? hello->name : "");
+    p->sdk_version = tw_producer_keep_name(hello->sdk_version ? hello->sdk_version : "");
     if (!p->name || !p->sdk_version) {
         free(p->name);
         free(p->sdk_version);

@@ -12,6 +12,10 @@ struct tw_producer_hello {
     uint32_t shm_size_hint, page_size_hint; /* bytes, any value */
 };
 
+/* A copy of a name that a producer gave itself or something of its own, at most TW_NAME_MAX bytes
+ * of it and no part of a character at the end. NULL: no memory. */
+char *tw_producer_keep_name(const char *name);
+
 /* Makes conn a producer. NULL, or why not: a static text. */
 TW_MUST_USE const char *tw_producer_new(struct tw_service_conn *conn,
                                         const struct tw_producer_hello *hello,

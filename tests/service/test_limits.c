@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What peers may make the service keep: up to each limit it does, and not beyond. Where a limit is
  * far away a count of the service is moved near it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "service/core.h"
+#include "service/producer.h"
 #include "service/sequences.h"
 #include "tests/harness.h"
 #include "tests/service/rig.h"
@@ -74,6 +76,35 @@ static void names_are_cut(void **state)
     producer = s.producer->conn->producer;
     assert_int_equal(strlen(TAILQ_FIRST(&producer->data_sources)->name), TW_NAME_MAX);
     rig_free(&s.rig);
+}
+
+/* Bytes kept of so many letters and then this again and again. */
+static size_t kept_of(size_t letters, const char *character)
+{
+    char name[2 * TW_NAME_MAX] = "", *kept;
+    size_t n;
+
+    memset(name, 'x', letters);
+    while (strlen(name) + strlen(character) < sizeof(name))
+        strcat(name, character);
+    kept = tw_producer_keep_name(name);
+    assert_non_null(kept);
+    n = strlen(kept);
+    free(kept);
+    return n;
+}
+
+static void names_are_cut_between_characters(void **state)
+{
+    REQ("TW-LIM-019");
+    (void)state;
+    assert_int_equal(kept_of(TW_NAME_MAX - 2, "\xc3\xa4"), TW_NAME_MAX);
+    assert_int_equal(kept_of(TW_NAME_MAX - 1, "\xc3\xa4"), TW_NAME_MAX - 1);
+    assert_int_equal(kept_of(TW_NAME_MAX - 1, "\xe2\x82\xac"), TW_NAME_MAX - 1);
+    assert_int_equal(kept_of(TW_NAME_MAX - 2, "\xe2\x82\xac"), TW_NAME_MAX - 2);
+    assert_int_equal(kept_of(TW_NAME_MAX - 3, "\xe2\x82\xac"), TW_NAME_MAX);
+    assert_int_equal(kept_of(TW_NAME_MAX - 3, "\xf0\x9f\x98\x80"), TW_NAME_MAX - 3);
+    assert_int_equal(kept_of(TW_NAME_MAX - 9, "\x80"), TW_NAME_MAX); /* no UTF-8 */
 }
 
 static void data_sources_of_a_producer_are_counted(void **state)
@@ -214,6 +245,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         tw_unit_test(producers_are_counted),
         tw_unit_test(names_are_cut),
+        tw_unit_test(names_are_cut_between_characters),
         tw_unit_test(data_sources_of_a_producer_are_counted),
         tw_unit_test(instances_of_a_session_are_counted),
         tw_unit_test(flushes_that_wait_are_counted),

@@ -65,8 +65,8 @@ enum {
     TW_TRIGGERS_MAX = 256,
     /* Triggers a session received, kept until they are read; the first stays. TW-LIM-101 */
     TW_TRIGGER_HITS_MAX = 64,
-    /* Names in one ActivateTriggers: what one request may make the service look for. TW-LIM-102 */
-    TW_TRIGGER_NAMES_MAX = 1024,
+    /* Names in one ActivateTriggers: each is looked for in every session. TW-LIM-102 */
+    TW_TRIGGER_NAMES_MAX = 128,
     /* Triggers of the last day that max_per_24_h counts, of 16 bytes. TW-LIM-103 */
     TW_TRIGGER_HISTORY_MAX = 4096,
     /* Regular expressions in one config, and bytes of one. TW-LIM-104, TW-LIM-105 */

@@ -192,6 +192,39 @@ static void the_first_clock_snapshot_and_the_newest_are_kept(void **state)
     rig_free(&s.rig);
 }
 
+/* How many clock snapshots half a second brings. */
+static size_t snapshots_every(uint32_t interval_ms)
+{
+    Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
+    struct rig_trace trace;
+    struct scene s;
+    size_t n = 0;
+
+    begin(&s);
+    builtin.has_snapshot_interval_ms = true;
+    builtin.snapshot_interval_ms = interval_ms;
+    s.config->builtin_data_sources = &builtin;
+    rig_enable(s.consumer, s.config);
+    rig_advance(&s.rig, 500);
+    trace = rig_read(s.consumer);
+    while (first_clock(&trace, n))
+        n++;
+    rig_free(&s.rig);
+    return n;
+}
+
+static void snapshots_have_a_period_and_that_a_least(void **state)
+{
+    REQ("TW-LIM-029");
+    size_t without; /* the usual period is longer than that */
+
+    (void)state;
+    without = snapshots_every(0);
+    assert_int_equal(snapshots_every(250), without + 2);
+    assert_int_equal(snapshots_every(100), without + 5);
+    assert_int_equal(snapshots_every(1), without + 5);
+}
+
 static void lifecycle_events_are_counted(void **state)
 {
     struct scene s;
@@ -250,6 +283,7 @@ int main(void)
         tw_unit_test(instances_of_a_session_are_counted),
         tw_unit_test(flushes_that_wait_are_counted),
         tw_unit_test(the_first_clock_snapshot_and_the_newest_are_kept),
+        tw_unit_test(snapshots_have_a_period_and_that_a_least),
         tw_unit_test(lifecycle_events_are_counted),
         tw_unit_test(sequences_of_a_session_are_counted),
     };

@@ -413,6 +413,24 @@ static void a_flush_that_nobody_acknowledges_fails(void **state)
     rig_free(&s.rig);
 }
 
+static void a_flush_without_a_timeout_has_the_configs(void **state)
+{
+    struct scene s;
+    uint64_t id;
+
+    (void)state;
+    begin(&s);
+    s.config->has_flush_timeout_ms = true;
+    s.config->flush_timeout_ms = 70;
+    enable(&s);
+    id = rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
+    rig_advance(&s.rig, 69);
+    assert_int_equal(rig_count(s.consumer, id), 0);
+    rig_advance(&s.rig, 1);
+    assert_int_equal(rig_count(s.consumer, id), 1);
+    rig_free(&s.rig);
+}
+
 static void a_flush_without_producers_succeeds(void **state)
 {
     struct rig rig;
@@ -534,6 +552,7 @@ int main(void)
         tw_unit_test(a_flush_is_answered_when_all_producers_have),
         tw_unit_test(acknowledging_a_later_flush_does_for_earlier_ones),
         tw_unit_test(a_flush_that_nobody_acknowledges_fails),
+        tw_unit_test(a_flush_without_a_timeout_has_the_configs),
         tw_unit_test(a_flush_without_producers_succeeds),
         tw_unit_test(a_session_that_does_not_run_has_no_flush),
         tw_unit_test(a_pending_flush_is_refused_when_the_session_goes),

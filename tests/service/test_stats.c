@@ -12,14 +12,23 @@ struct scene {
     uint16_t buffer;
 };
 
-static void begin(struct scene *s)
+static void begin_with(struct scene *s, Tw__TraceConfig__BuiltinDataSource *builtin)
 {
+    Tw__TraceConfig *config;
+
     rig_init(&s->rig);
     s->producer = rig_producer(&s->rig, "p");
     rig_register(s->producer, "source");
     s->consumer = rig_consumer(&s->rig);
-    rig_enable(s->consumer, rig_config(&s->rig, "source"));
+    config = rig_config(&s->rig, "source");
+    config->builtin_data_sources = builtin;
+    rig_enable(s->consumer, config);
     s->buffer = rig_buffer(s->producer);
+}
+
+static void begin(struct scene *s)
+{
+    begin_with(s, NULL);
 }
 
 static Tw__TraceStats *stats_of(struct rig_peer *consumer)
@@ -143,12 +152,31 @@ static void a_writer_is_found_by_its_sequence_id(void **state)
     rig_free(&s.rig);
 }
 
+static void writers_are_left_out_if_asked_for(void **state)
+{
+    REQ("TW-BUF-081");
+    Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
+    Tw__TraceStats *stats;
+    struct scene s;
+
+    (void)state;
+    builtin.has_disable_chunk_usage_histograms = builtin.disable_chunk_usage_histograms = true;
+    begin_with(&s, &builtin);
+    rig_emit(s.producer, 0, s.buffer, "text");
+    stats = stats_of(s.consumer);
+    assert_int_equal(stats->n_writer_stats, 0);
+    assert_int_equal(stats->n_chunk_payload_histogram_def, 0);
+    assert_int_equal(stats->buffer_stats[0]->chunks_written, 1);
+    rig_free(&s.rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         tw_unit_test(every_field_is_there),
         tw_unit_test(a_buffer_s_figures_are_its_own),
         tw_unit_test(a_writer_is_found_by_its_sequence_id),
+        tw_unit_test(writers_are_left_out_if_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,6 @@
 
 #include "base/req.h"
 
-/* Bytes ahead of reading that are fetched from memory: the sizes of a few small packets. */
-enum { PREFETCH = 512, CACHE_LINE = 64 };
-
 /* What one look at the first chunk of a sequence led to. */
 enum step {
     STEP_PACKET, /* one was put together and is read now */
@@ -57,18 +54,12 @@ static bool is_behind_hole(const struct tw_tb_seq *seq, const struct tw_tb_rec *
     return !seq->pos_done || rec->chunk_id != seq->pos_id + 1;
 }
 
-/* The next record lies elsewhere, and its beginning is wanted soon. */
-static void prefetch(const struct tw_trace_buffer *tb, tw_tb_ref next)
-{
-    for (size_t i = 0; next && i < PREFETCH; i += CACHE_LINE)
-        __builtin_prefetch((const uint8_t *)tw_tb_at(tb, next) + i);
-}
-
 static void enter(const struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
                   const struct tw_tb_rec *rec)
 {
     REQ("TW-BUF-051");
-    prefetch(tb, rec->next);
+    if (rec->next) /* it lies elsewhere, is probably about as large, and its turn comes soon */
+        tw_tb_fetch(tw_tb_at(tb, rec->next), (size_t)rec->units * TW_TB_ALIGN);
     if (is_behind_hole(seq, rec))
         seq->dropped |= TW_LOSS_READ_GAP;
     seq->dropped |= seq->lost_after;
@@ -246,6 +237,14 @@ static enum step pass_over(struct tw_trace_buffer *tb, struct tw_tb_rec *rec, si
     return STEP_AGAIN;
 }
 
+/* Makes it the first slice of the packet. */
+static inline void take_fragment(struct tw_trace_buffer *tb, struct assembly *packet,
+                                 const struct tw_fragment *fragment)
+{
+    slice_add(tb, packet, fragment->bytes);
+    __builtin_prefetch(fragment->bytes.p + fragment->bytes.n + TW_TB_AHEAD);
+}
+
 static enum step read_fragment(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
                                const struct tw_fragment *fragment, struct assembly *packet)
 {
@@ -259,8 +258,7 @@ static enum step read_fragment(struct tw_trace_buffer *tb, struct tw_tb_rec *rec
     }
     if (rec->read_off == 0 && rec->flags & TW_CHUNK_FIRST_CONTINUES)
         return pass_over(tb, rec, fragment->end, TW_LOSS_ORPHAN_CONTINUATION);
-    slice_add(tb, packet, fragment->bytes);
-    __builtin_prefetch(fragment->bytes.p + fragment->bytes.n + PREFETCH);
+    take_fragment(tb, packet, fragment);
     packet->end = rec;
     packet->end_off = fragment->end;
     if (at_end && rec->flags & TW_CHUNK_LAST_CONTINUES)
@@ -290,6 +288,28 @@ static enum step read_step(struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
     return read_fragment(tb, rec, &fragment, packet);
 }
 
+/*
+ * The usual packet: a fragment with others of its chunk in front of it and behind it. Reading
+ * stands in the chunk and stays there, so nothing that is said about a chunk's ends is about this
+ * packet. False when it is not of that kind; nothing has happened then.
+ */
+static inline bool read_inner(struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
+                              struct assembly *packet)
+{
+    struct tw_fragment fragment;
+    struct tw_tb_rec *rec;
+
+    if (!seq->head)
+        return false;
+    rec = tw_tb_at(tb, seq->head);
+    if (!rec->read_off || tw_fragment_read(tw_tb_sound(rec), rec->read_off, &fragment) ||
+        !fragment.bytes.n || fragment.end == rec->payload)
+        return false;
+    take_fragment(tb, packet, &fragment);
+    rec->read_off = seq->pos_off = (uint16_t)fragment.end;
+    return true;
+}
+
 static void hand_out(struct tw_trace_buffer *tb, struct tw_tb_seq *seq,
                      const struct assembly *packet, struct tw_packet_out *ret_packet)
 {
@@ -316,18 +336,21 @@ int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out
     REQ("TW-BUF-070");
     while (tb->cursor) {
         uint32_t at = tb->cursor;
-        struct assembly packet;
-        enum step step;
+        struct tw_tb_seq *seq = &tb->seqs[at];
+        struct assembly packet = {0};
+        enum step step = STEP_PACKET;
 
-        do
-            step = read_step(tb, &tb->seqs[at], &packet);
-        while (step == STEP_AGAIN);
+        if (!read_inner(tb, seq, &packet)) {
+            do
+                step = read_step(tb, seq, &packet);
+            while (step == STEP_AGAIN);
+        }
         if (step == STEP_PACKET) {
-            hand_out(tb, &tb->seqs[at], &packet, ret_packet);
+            hand_out(tb, seq, &packet, ret_packet);
             return 0;
         }
         if (tb->cursor == at) /* else it became empty, and its successor's turn came */
-            tb->cursor = tb->seqs[at].list_next;
+            tb->cursor = seq->list_next;
     }
     return TW_MORE;
 }

@@ -176,14 +176,16 @@ int tw_trace_buffer_write(struct tw_trace_buffer *tb, const struct tw_chunk_in *
 {
     REQ("TW-BUF-012");
     REQ("TW-LIM-131");
-    uint32_t seq = tw_tb_seq_find(tb, in->seq);
     struct heritage heritage = {0};
     struct tw_tb_rec *rec = NULL;
+    uint32_t seq;
 
     if (in->payload.n > TW_CHUNK_PAYLOAD_MAX || tw_tb_outer(in->payload.n) > tb->size) {
         tb->stats.abi_violations++;
         return TW_E_LIMIT;
     }
+    tw_tb_fetch(tb->ring + tb->wr, tw_min(in->payload.n, tb->size - tb->wr));
+    seq = tw_tb_seq_find(tb, in->seq);
     if (seq && !tw_tb_is_newest(tb, seq, in->chunk_id))
         rec = tw_tb_find(tb, seq, in->chunk_id);
     if (rec)

@@ -11,7 +11,8 @@ from test_lib import ROOT, build, report, run, stage
 
 def ratio_programs():
     """Those that compare two things in one run; they judge the ratio themselves."""
-    return sorted(f.stem for f in (ROOT / "bench").glob("bench_*.c") if f.stem != "bench_count")
+    return sorted(f.stem for f in (ROOT / "bench").glob("bench_*.c")
+                  if not f.stem.startswith("bench_count"))
 
 
 SERVE_BYTES_AT_MOST = 500_000  # of what `tracewire serve` needs, stripped
@@ -51,7 +52,7 @@ def stage_bench():
     start = time.monotonic()
     status, output = run(["scripts/bench", "--check"], 900)
     print(output, end="")
-    judged = re.search(r"^\d+ workloads, \d+ off the baseline", output, re.M)
+    judged = re.search(r"^\d+ figures, \d+ off the baseline", output, re.M)
     verdict = re.search(r"^not judged, another .*", output, re.M)
     name = "instruction counts" + (f": {verdict[0]}" if verdict else "")
     report.check(name, status == 0 and (judged or verdict), output, time.monotonic() - start)

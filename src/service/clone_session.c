@@ -6,6 +6,7 @@
 #include "base/req.h"
 #include "service/account.h"
 #include "service/clock_snapshot.h"
+#include "service/concurrent_sessions.h"
 #include "service/service_events.h"
 #include "service/session.h"
 #include "service/session_rules.h"
@@ -18,6 +19,7 @@ static void copy_what_was_counted(struct tw_session *to, const struct tw_session
     memcpy(to->clocks, from->clocks, from->n_clocks * sizeof(from->clocks[0]));
     to->n_clocks = from->n_clocks;
     tw_events_copy(to, from);
+    tw_session_changes_copy(to, from);
     to->invalid_packets = from->invalid_packets;
     to->flushes_requested = from->flushes_requested;
     to->flushes_succeeded = from->flushes_succeeded;
@@ -112,9 +114,9 @@ const char *tw_clone_make_session(struct tw_clone *clone)
         tw_session_delete(session);
         return error;
     }
-    session->state = TW_SESSION_CLONED;
     tw_trace_uuid_of_clone(session, clone->session);
     tell(session, clone);
     tw_session_publish(session);
+    tw_session_enter(session, TW_SESSION_CLONED);
     return NULL;
 }

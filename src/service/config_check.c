@@ -122,20 +122,6 @@ static bool boost(const struct tw_session *s)
     return s->config->priority_boost != NULL;
 }
 
-static bool suspend_snapshot(const struct tw_session *s)
-{
-    const Tw__TraceConfig__BuiltinDataSource *b = s->config->builtin_data_sources;
-
-    return b && b->prefer_suspend_clock_for_snapshot;
-}
-
-static bool session_events(const struct tw_session *s)
-{
-    const Tw__TraceConfig__BuiltinDataSource *b = s->config->builtin_data_sources;
-
-    return b && b->enable_concurrent_session_events;
-}
-
 static bool unknown_compression(const struct tw_session *s)
 {
     REQ("TW-TRACE-021");
@@ -170,8 +156,6 @@ static const struct {
     {bad_file_name,
      "bugreport_filename has more than letters, digits and -_., or is over 1024 bytes"},
     {boost, "priority_boost of the service is not supported"},
-    {suspend_snapshot, "prefer_suspend_clock_for_snapshot is not supported"},
-    {session_events, "enable_concurrent_session_events is not supported"},
     {unknown_compression, "no compression but deflate and zstd is supported"},
     {filtering, "trace_filter is not supported"},
     {long_name, "unique_session_name is over 1024 bytes"},

@@ -173,6 +173,17 @@ struct tw_lifecycle_event {
     struct tw_buf sources; /* that were slow: a DataSources message */
 };
 
+/* Another session that came to a state, as the trace of one that asks for it tells it. */
+struct tw_session_change {
+    TAILQ_ENTRY(tw_session_change) next;
+    uint64_t ns; /* CLOCK_BOOTTIME */
+    uint64_t session_id;
+    enum tw_session_state state;
+    int32_t uid;
+    uint32_t n_data_sources;
+    char name[];
+};
+
 struct tw_session {
     TAILQ_ENTRY(tw_session) next;
     struct tw_service *service;
@@ -180,7 +191,8 @@ struct tw_session {
     uint64_t id;
     struct tw_charge charge; /* the session itself, and what it keeps when its consumer has gone */
     int32_t uid;             /* of its consumer, also while it has none */
-    enum tw_session_state state;
+    enum tw_session_state state; /* written by tw_session_enter() only */
+    uint64_t state_since_ns;     /* CLOCK_BOOTTIME */
     const char *error;     /* a static text: why it ended before anybody wanted it to, or NULL */
     char *detach_key;      /* only while it is detached */
     struct tw_arena arena; /* holds config */
@@ -200,7 +212,8 @@ struct tw_session {
     struct tw_trigger_info clone_trigger; /* of a clone: as in struct tw_clone */
     uint64_t started_realtime_ns;
 
-    uint64_t ends_boot_ns;         /* CLOCK_BOOTTIME, when its duration counts suspends; else 0 */
+    /* CLOCK_BOOTTIME, of what counts suspends; else 0: when it ends, and the next snapshot. */
+    uint64_t ends_boot_ns, snapshot_boot_ns;
     struct tw_file_writer *writer; /* NULL: the consumer reads the trace itself */
 
     struct tw_timer duration, stop_timeout, snapshot, flush_period, clear_period, slow_start;
@@ -210,6 +223,8 @@ struct tw_session {
     size_t n_clocks;
     struct tw_lifecycle_event events[TW_LIFECYCLE_EVENTS_MAX]; /* by time */
     size_t n_events;
+    TAILQ_HEAD(tw_session_changes, tw_session_change) changes; /* of others, by time */
+    size_t n_changes;
     bool emit_sync_marker, emit_stats, emitted_initial;
     uint64_t relays_seen; /* the service's count when it last told of them */
 

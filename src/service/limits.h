@@ -59,6 +59,9 @@ enum {
     TW_LIFECYCLE_EVENTS_MAX = 64,
     /* Data sources that one event names: the original's figure. TW-LIM-165 */
     TW_SLOW_SOURCES_MAX = 32,
+    /* Changes of other sessions kept until they are read, with the longest names some 1 MiB.
+     * TW-LIM-181 */
+    TW_SESSION_CHANGES_MAX = 1024,
     /* Sequences that a trace_provenance names, of some 10 bytes. TW-LIM-167 */
     TW_PROVENANCE_MAX = 65536,
     /* Triggers that one config waits for: some dozens are usual. TW-LIM-100 */

@@ -8,6 +8,7 @@
 
 #include "base/req.h"
 #include "service/clock_snapshot.h"
+#include "service/concurrent_sessions.h"
 #include "service/own_packet.h"
 #include "service/provenance.h"
 #include "service/relay.h"
@@ -155,10 +156,10 @@ static const struct {
     int (*append)(struct tw_session *session, struct tw_buf *out);
     bool first_pass_only;
 } before_buffers[] = {
-    {tw_clock_packets, false},    {append_sync_marker, false}, {append_config, true},
-    {append_clone_trigger, true}, {append_triggers, false},    {append_uuid, true},
-    {tw_provenance_packet, true}, {append_system_info, true},  {tw_event_packets, false},
-    {tw_relay_packets, false},
+    {tw_clock_packets, false},          {append_sync_marker, false}, {append_config, true},
+    {append_clone_trigger, true},       {append_triggers, false},    {append_uuid, true},
+    {tw_provenance_packet, true},       {append_system_info, true},  {tw_event_packets, false},
+    {tw_session_change_packets, false}, {tw_relay_packets, false},
 };
 
 int tw_service_packets_before(struct tw_session *session, struct tw_buf *out)

@@ -10,6 +10,7 @@
 #include "base/req.h"
 #include "service/clock_snapshot.h"
 #include "service/clone.h"
+#include "service/concurrent_sessions.h"
 #include "service/config_check.h"
 #include "service/data_source.h"
 #include "service/file_writer.h"
@@ -146,6 +147,7 @@ struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes 
     TAILQ_INIT(&session->flushes);
     TAILQ_INIT(&session->clones);
     TAILQ_INIT(&session->untold);
+    TAILQ_INIT(&session->changes);
     tw_session_timers_init(session);
     if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
@@ -175,6 +177,7 @@ void tw_session_delete(struct tw_session *session)
     free(session->detach_key);
     tw_trigger_info_deinit(&session->clone_trigger);
     tw_events_forget(session);
+    tw_session_changes_forget(session);
     tw_arena_deinit(&session->filters);
     tw_arena_deinit(&session->arena);
     free(session);
@@ -242,6 +245,8 @@ int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes config, int 
     tw_session_publish(session);
     tw_session_rules_begun(session);
     tw_session_join_all(session);
+    tw_session_enter(session, TW_SESSION_CONFIGURED);
+    tw_session_meet_others(session);
     if (!tw_triggers_wait(session) && !session->config->deferred_start)
         TW_IGNORE(tw_session_start(session)); /* cannot fail: it was enabled just now */
     return 0;
@@ -251,7 +256,7 @@ int tw_session_start(struct tw_session *session)
 {
     if (session->state != TW_SESSION_CONFIGURED)
         return TW_E_INVALID;
-    session->state = TW_SESSION_STARTED;
+    tw_session_enter(session, TW_SESSION_STARTED);
     session->started_realtime_ns = tw_service_now(session->service, CLOCK_REALTIME);
     tw_snapshot_clocks(session);
     tw_event(session, TW_LIFECYCLE_STARTED);
@@ -280,7 +285,7 @@ static void disabled(struct tw_session *session)
 
     tw_instances_give_up(session);
     tw_session_timers_clear(session);
-    session->state = TW_SESSION_DISABLED;
+    tw_session_enter(session, TW_SESSION_DISABLED);
     TAILQ_FOREACH (producer, &session->service->producers, next)
         tw_scrape(session, producer);
     tw_snapshot_clocks(session);
@@ -288,20 +293,24 @@ static void disabled(struct tw_session *session)
     tw_file_writer_finish(session);
 }
 
-void tw_session_disable(struct tw_session *session)
+/* at_once: nobody waits for the data sources to stop. */
+static void end(struct tw_session *session, bool at_once)
 {
-    bool at_once = session->state == TW_SESSION_CONFIGURED;
-
     if (session->state > TW_SESSION_STARTED)
         return;
     tw_instances_stop(session, at_once);
-    session->state = TW_SESSION_STOPPING;
     tw_session_timers_clear(session);
-    if (tw_instances_all_stopped(session))
+    if (tw_instances_all_stopped(session)) {
         disabled(session);
-    else
-        tw_service_arm(session->service, &session->stop_timeout,
-                       tw_session_stop_timeout_ms(session));
+        return;
+    }
+    tw_session_enter(session, TW_SESSION_STOPPING);
+    tw_service_arm(session->service, &session->stop_timeout, tw_session_stop_timeout_ms(session));
+}
+
+void tw_session_disable(struct tw_session *session)
+{
+    end(session, session->state == TW_SESSION_CONFIGURED);
 }
 
 void tw_session_check_stopped(struct tw_session *session)
@@ -333,24 +342,19 @@ void tw_session_end(struct tw_session *session)
         tw_session_disable(session); /* it waited for a trigger or for StartTracing */
 }
 
-/* Nobody is left to wait for the data sources. */
-static void stop(struct tw_session *session)
+static void end_at_once(struct tw_session *session)
 {
-    tw_session_disable(session);
-    if (session->state != TW_SESSION_STOPPING)
-        return;
-    if (session->writer) {
+    end(session, true);
+    if (session->state == TW_SESSION_STOPPING)
         disabled(session);
-        return;
-    }
-    session->state = TW_SESSION_DISABLED;
-    tw_observe_disabled(session);
 }
 
 static void remove_session(struct tw_session *session)
 {
     tw_clones_of_session_end(session);
     tw_session_leave(session);
+    if (session->state == TW_SESSION_CLONED) /* others have come to their end already */
+        tw_session_enter(session, TW_SESSION_DISABLED);
     TAILQ_REMOVE(&session->service->sessions, session, next);
     tw_session_delete(session);
 }
@@ -359,7 +363,7 @@ void tw_session_let_go(struct tw_session *session)
 {
     REQ("TW-CONS-007");
 
-    stop(session);
+    end_at_once(session);
     session->let_go = tw_file_writer_busy(session);
     if (!session->let_go) {
         remove_session(session);
@@ -372,7 +376,7 @@ void tw_session_let_go(struct tw_session *session)
 void tw_session_free(struct tw_session *session)
 {
     session->let_go = false;
-    stop(session);
+    end_at_once(session);
     tw_file_writer_complete(session);
     remove_session(session);
 }

@@ -42,17 +42,28 @@ static uint32_t clear_period(const struct tw_session *session)
     return c ? period_of(c->has_clear_period_ms, c->clear_period_ms) : 0;
 }
 
-static void arm_for(struct tw_session *session, uint64_t ms)
+/* Timers stand still in suspend: one that counts it, until that time of CLOCK_BOOTTIME, looks at
+ * the clock again and again. Of one that does not, the time is 0. */
+static void arm_until(struct tw_session *session, struct tw_timer *timer, uint64_t boot_ns,
+                      uint64_t ms)
 {
-    REQ("TW-CONS-032");
     REQ("TW-LIM-096");
-    bool looks_again = session->ends_boot_ns && ms > TW_SUSPEND_CHECK_MS;
+    bool looks_again = boot_ns && ms > TW_SUSPEND_CHECK_MS;
 
-    tw_service_arm(session->service, &session->duration, looks_again ? TW_SUSPEND_CHECK_MS : ms);
+    tw_service_arm(session->service, timer, looks_again ? TW_SUSPEND_CHECK_MS : ms);
+}
+
+/* What is left until then, rounded up to milliseconds. */
+static uint64_t left_ms(const struct tw_session *session, uint64_t boot_ns)
+{
+    uint64_t now = tw_service_now(session->service, CLOCK_BOOTTIME);
+
+    return now >= boot_ns ? 0 : (boot_ns - now + TW_NS_PER_MS - 1) / TW_NS_PER_MS;
 }
 
 static void arm_duration(struct tw_session *session)
 {
+    REQ("TW-CONS-032");
     uint32_t ms = tw_triggers_duration_ms(session);
 
     if (tw_triggers_set_end(session))
@@ -63,26 +74,16 @@ static void arm_duration(struct tw_session *session)
     if (session->config->prefer_suspend_clock_for_duration)
         session->ends_boot_ns =
             tw_service_now(session->service, CLOCK_BOOTTIME) + ms * TW_NS_PER_MS;
-    arm_for(session, ms);
-}
-
-/* What is left of the duration on a clock that counts suspends, rounded up to milliseconds. */
-static uint64_t left_ms(const struct tw_session *session)
-{
-    uint64_t now = tw_service_now(session->service, CLOCK_BOOTTIME);
-
-    if (now >= session->ends_boot_ns || tw_triggers_set_end(session))
-        return 0;
-    return (session->ends_boot_ns - now + TW_NS_PER_MS - 1) / TW_NS_PER_MS;
+    arm_until(session, &session->duration, session->ends_boot_ns, ms);
 }
 
 static void on_duration(struct tw_timer *timer)
 {
     struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, duration);
-    uint64_t ms = left_ms(session);
+    uint64_t ms = tw_triggers_set_end(session) ? 0 : left_ms(session, session->ends_boot_ns);
 
     if (ms)
-        arm_for(session, ms);
+        arm_until(session, timer, session->ends_boot_ns, ms);
     else
         tw_session_end(session);
 }
@@ -114,12 +115,28 @@ static void take_snapshot(struct tw_session *session)
     tw_snapshot_clocks(session);
 }
 
+static void arm_snapshot(struct tw_session *session)
+{
+    REQ("TW-TRACE-047");
+    uint32_t ms = snapshot_period(session);
+
+    if (tw_builtin_sources(session)->prefer_suspend_clock_for_snapshot)
+        session->snapshot_boot_ns =
+            tw_service_now(session->service, CLOCK_BOOTTIME) + ms * TW_NS_PER_MS;
+    arm_until(session, &session->snapshot, session->snapshot_boot_ns, ms);
+}
+
 static void on_snapshot(struct tw_timer *timer)
 {
     struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_session, snapshot);
+    uint64_t ms = left_ms(session, session->snapshot_boot_ns);
 
+    if (ms) {
+        arm_until(session, timer, session->snapshot_boot_ns, ms);
+        return;
+    }
     take_snapshot(session);
-    tw_service_arm(session->service, timer, snapshot_period(session));
+    arm_snapshot(session);
 }
 
 static void on_flush_period(struct tw_timer *timer)
@@ -170,7 +187,7 @@ void tw_session_timers_start(struct tw_session *session)
 {
     take_snapshot(session);
     tw_service_arm(session->service, &session->slow_start, TW_SLOW_START_MS);
-    tw_service_arm(session->service, &session->snapshot, snapshot_period(session));
+    arm_snapshot(session);
     arm_duration(session);
     if (flush_period(session))
         tw_service_arm(session->service, &session->flush_period, flush_period(session));

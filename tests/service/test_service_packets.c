@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "service/core.h"
 #include "tests/harness.h"
 #include "tests/service/trigger_scene.h"
@@ -169,6 +170,45 @@ static void a_config_leaves_out_what_it_does_not_want(void **state)
         assert_string_equal(story(&trace), stories[i]);
         rig_free(&s.rig);
     }
+}
+
+/* Whether a snapshot comes a minute after the start, of which 50 seconds were a suspend. */
+static bool snapshot_after_suspend(bool prefer_suspend_clock)
+{
+    struct rig_trace trace;
+    bool came;
+    struct scene s;
+
+    begin(&s);
+    s.builtin.has_snapshot_interval_ms = true;
+    s.builtin.snapshot_interval_ms = 60000;
+    s.builtin.has_prefer_suspend_clock_for_snapshot = true;
+    s.builtin.prefer_suspend_clock_for_snapshot = prefer_suspend_clock;
+    enable(&s);
+    trace = rig_read(s.consumer); /* has the first */
+    s.rig.asleep_ns += 50 * TW_NS_PER_S;
+    rig_advance(&s.rig, 9000);
+    trace = rig_read(s.consumer);
+    assert_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_SYNCHRONIZATION_MARKER, 0));
+    rig_advance(&s.rig, 1000 + TW_SUSPEND_CHECK_MS);
+    trace = rig_read(s.consumer);
+    came = rig_kind(&trace, TW__TRACE_PACKET__DATA_SYNCHRONIZATION_MARKER, 0);
+    if (!came) {
+        rig_advance(&s.rig, 40000);
+        trace = rig_read(s.consumer);
+        assert_non_null(rig_kind(&trace, TW__TRACE_PACKET__DATA_SYNCHRONIZATION_MARKER, 0));
+    }
+    rig_free(&s.rig);
+    return came;
+}
+
+static void time_asleep_counts_for_snapshots_only_if_asked_for(void **state)
+{
+    REQ("TW-TRACE-047");
+    REQ("TW-LIM-096");
+    (void)state;
+    assert_false(snapshot_after_suspend(false));
+    assert_true(snapshot_after_suspend(true));
 }
 
 /* Of a buffer of the provenance, as "producer:sequence producer:sequence", with the producers
@@ -554,6 +594,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         tw_unit_test(they_stand_around_the_others_in_order),
         tw_unit_test(a_config_leaves_out_what_it_does_not_want),
+        tw_unit_test(time_asleep_counts_for_snapshots_only_if_asked_for),
         tw_unit_test(provenance_says_who_wrote_what_where),
         tw_unit_test(provenance_names_as_many_sequences_as_may_be),
         tw_unit_test(who_is_slow_to_start_is_named),

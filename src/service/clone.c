@@ -9,6 +9,7 @@
 #include "service/clone_session.h"
 #include "service/flush.h"
 #include "service/session.h"
+#include "service/session_buffers.h"
 
 /* Stands for the session with the highest bugreport_score (basic_types.h at v58.2). */
 #define BUGREPORT_ID UINT64_MAX

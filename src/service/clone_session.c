@@ -9,6 +9,7 @@
 #include "service/concurrent_sessions.h"
 #include "service/service_events.h"
 #include "service/session.h"
+#include "service/session_buffers.h"
 #include "service/session_rules.h"
 #include "service/trace_uuid.h"
 #include "trace_stats.pb-c.h"

@@ -10,6 +10,7 @@
 #include "service/observe.h"
 #include "service/producer.h"
 #include "service/session.h"
+#include "service/session_buffers.h"
 #include "service/session_rules.h"
 
 static void free_instance(struct tw_instance *instance)

@@ -5,6 +5,7 @@
 #include "service/commit.h"
 #include "service/producer.h"
 #include "service/session.h"
+#include "service/session_buffers.h"
 
 static void take(struct tw_session *session, struct tw_producer *producer,
                  const struct tw_smb_scrape *found)

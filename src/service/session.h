@@ -15,11 +15,6 @@ TW_MUST_USE int tw_session_enable(struct tw_service_conn *conn, struct tw_bytes 
 TW_MUST_USE struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes config,
                                               const char **ret_error);
 void tw_session_delete(struct tw_session *session);
-/* An empty buffer as the config has it. */
-TW_MUST_USE int tw_session_new_buffer(const Tw__TraceConfig__BufferConfig *config,
-                                      struct tw_trace_buffer **ret_buffer);
-/* Its next buffer, taken on success. TW_E_LIMIT: there is no id for it. */
-TW_MUST_USE int tw_session_add_buffer(struct tw_session *session, struct tw_trace_buffer *tb);
 /* From now on it is the session of its connection, and has an id. */
 void tw_session_publish(struct tw_session *session);
 
@@ -49,7 +44,3 @@ void tw_session_check_started(struct tw_session *session);
 void tw_session_check_stopped(struct tw_session *session);
 
 uint32_t tw_session_stop_timeout_ms(const struct tw_session *session);
-/* The global id of the buffer that a data source is to write to, 0 if it has none. */
-uint16_t tw_session_target_buffer(const struct tw_session *session,
-                                  const Tw__DataSourceConfig *config);
-bool tw_session_has_buffer(const struct tw_session *session, uint32_t buffer_id);

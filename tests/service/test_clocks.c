@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clock snapshots say about BOOTTIME and MONOTONIC. */
-#include "service/core.h"
 #include "service/clock_snapshot.h"
+#include "service/core.h"
 #include "tests/harness.h"
 
 enum { BOOTTIME = 0, MONOTONIC = 4 }; /* places in a snapshot */

@@ -39,7 +39,7 @@ bool tw_accounts_empty(const struct tw_accounts *accounts)
 
     for (size_t i = 0; i < TW_QUOTAS; i++)
         used |= accounts->shared.used[i];
-    return used == 0 && accounts->shared.n_charges == 0 && accounts->n == 0;
+    return (used | accounts->shared.n_charges | accounts->n) == 0;
 }
 
 static struct tw_account *find(struct tw_accounts *accounts, int32_t uid)

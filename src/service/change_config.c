@@ -34,8 +34,9 @@ static bool differs_in_filters_only(const Tw__TraceConfig *a, const Tw__TraceCon
 {
     struct tw_buf rest_a = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
     struct tw_buf rest_b = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
+    /* Neither is empty: a is of a session, which has buffers. */
     bool same = !pack_rest(a, &rest_a) && !pack_rest(b, &rest_b) && rest_a.n == rest_b.n &&
-                (rest_a.n == 0 || memcmp(rest_a.p, rest_b.p, rest_a.n) == 0);
+                memcmp(rest_a.p, rest_b.p, rest_a.n) == 0;
 
     tw_buf_deinit(&rest_a);
     tw_buf_deinit(&rest_b);

@@ -147,8 +147,6 @@ void tw_instances_stop(struct tw_session *session, bool at_once)
     struct tw_instance *instance;
 
     TAILQ_FOREACH (instance, &session->instances, next) {
-        if (instance->state >= TW_INSTANCE_STOPPING)
-            continue;
         tw_producer_send_stop(instance->producer, instance);
         set_state(instance, at_once || !instance->source->notifies_stop ? TW_INSTANCE_STOPPED
                                                                         : TW_INSTANCE_STOPPING);

@@ -71,20 +71,15 @@ static int take_tag(struct check *c)
 
 static int take_varint(struct check *c)
 {
-    switch (c->state) {
-    case IN_TAG:
+    if (c->state == IN_TAG)
         return take_tag(c);
-    case IN_VALUE:
-        c->state = IN_TAG;
-        return 0;
-    case IN_LENGTH:
+    if (c->state == IN_LENGTH) {
         if (c->varint > TW_WIRE_SIZE_MAX)
             return TW_E_PROTOCOL;
         c->skip = c->varint;
-        c->state = IN_TAG;
-        return 0;
     }
-    return TW_E_PROTOCOL;
+    c->state = IN_TAG;
+    return 0;
 }
 
 static int take_octet(struct check *c, uint8_t octet)

@@ -68,11 +68,8 @@ static int map_all(struct tw_trace_buffer *tb)
 
 static int fill_key(struct tw_trace_buffer *tb)
 {
-    ssize_t n = getrandom(tb->hash_key, sizeof(tb->hash_key), 0);
-
-    if (n < 0)
-        return -errno;
-    return n == (ssize_t)sizeof(tb->hash_key) ? 0 : -EIO;
+    /* So few bytes come whole or not at all. */
+    return getrandom(tb->hash_key, sizeof(tb->hash_key), 0) < 0 ? -errno : 0;
 }
 
 int tw_trace_buffer_new(struct tw_trace_buffer **ret_buffer, uint64_t size,

@@ -127,9 +127,10 @@ int tw_smb_release_as_free(const struct tw_smb *smb, const struct tw_smb_chunk *
     return release(smb, chunk, TW_CHUNK_BEING_READ, TW_CHUNK_FREE);
 }
 
+/* Of a chunk that is complete or being written. */
 static bool worth_scraping(uint32_t state, const struct tw_chunk_header *header)
 {
-    return state == TW_CHUNK_COMPLETE || (state == TW_CHUNK_BEING_WRITTEN && header->n_packets > 1);
+    return state == TW_CHUNK_COMPLETE || header->n_packets > 1;
 }
 
 static bool walk_page(const struct tw_smb *smb, struct tw_smb_walk *walk,

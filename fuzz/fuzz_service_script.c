@@ -24,6 +24,8 @@ int __wrap_tw_output_create(int dir_fd, const char *dir, const char *path, int *
 int __real_tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd);
 
 enum { OWN_MEMORY = 64 * 1024 /* bytes */ };
+/* Bytes that a peer reads while the service works on what it was sent: less than it answers. */
+enum { SLOW_READ = 256 };
 enum { PEERS = 8, STEPS_MAX = 256, CALLS_MAX = 64, RUNS_MAX = 100000, RUNS_AT_ONCE = 3 };
 /* Of the high half of the argument. A remote one says who it is, and may be a relay; with the bit
  * of the other user it came where that is not to be said. A consumer with the bit of a relay is
@@ -217,7 +219,7 @@ static void receive(struct peer *p, struct tw_bytes bytes, int *fds, size_t n_fd
         uint8_t *to;
 
         if (service_work(p)) { /* it works on what it has before it takes more */
-            if (!carry_down(p, SIZE_MAX))
+            if (!carry_down(p, SLOW_READ))
                 break;
             continue;
         }
@@ -600,6 +602,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_serves();
     close_all();
     tw_service_free(run.service);
+    tw_service_disconnect(NULL);
     kinds_far(&run.kinds, true);
     REQ("TW-FD-004");
     input_check_closed(&run.kinds.fds);

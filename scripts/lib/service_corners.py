@@ -4,7 +4,7 @@ something else at the wrong moment, what a field says that nobody writes."""
 
 from service_steps import *  # noqa: F403
 
-STATS = CONFIG + buffer(4) * 100  # whose stats have some kilobytes
+STATS = CONFIG + buffer(4) * 127  # whose stats have some kilobytes
 FILE_CONFIG = CONFIG + u(8, 1) + u(9, 200)
 
 
@@ -56,13 +56,19 @@ def users():
            bye(2) + enable(0, named) + ask(0, "CloneSession", b(4, b"m")))
     yield (consumer() + consumer(2) + producer() + enable(config=named + u(30, 2) + b(20, u(4,
            1))) + ask(2, "CloneSession", b(4, b"n") + b(5, b"")) + acknowledge() + read(2))
-    yield (BASIC + op(FAULT, 1, bytes([7, 0])) + enable(config=named) + consumer(2) + ask(2,
-           "CloneSession", b(4, b"n")) + acknowledge() + read(2))
+    for nth in 1, 2, 3:
+        yield (BASIC + op(FAULT, nth, bytes([7, 0])) + enable(config=named) + consumer(2) + ask(2,
+               "CloneSession", b(4, b"n")) + acknowledge() + read(2))
+        for fault in 7, 9:
+            yield (BASIC + enable(config=named + buffer(64, u(6, 1)) + buffer(64, u(5, 1))) +
+                   consumer(2) + op(FAULT, nth, bytes([fault, 0])) + ask(2, "CloneSession", b(4,
+                   b"n")) + acknowledge() + read(2))
     for peer, how in (5, PLAIN), (7, REMOTE):
+        yield consumer() + producer(peer, b"r", how) + enable(config=CONFIG + u(43, 0)) + read()
         yield (consumer() + producer(peer, b"r", how) + enable(config=buffer() +
                source(filters=b(4, b"x")) + u(43, 0)) + ask(0, "QueryServiceState") + bye() +
                enable(config=CONFIG + u(43, 1)) + emit_inline(peer) + read() + op(CLOSE, peer))
-    who = b(3, b"hint") + u(1, 5) + u(2, 6) + b(4, b"name")
+    who = b(3, b"A6PiQh") + u(1, 5) + u(2, 6) + b(4, b"name")  # its hash ends in 32 zeros
     frame = u(2, 0) + b(8, who)
     yield (op(OPEN, 1 | PLAIN << 4) + op(FOREIGN, 1, len(frame).to_bytes(4, "little") + frame) +
            op(BIND, 1) + settle() + call(1, "InitializeConnection", b(3, b"r")) + call(1,
@@ -100,6 +106,8 @@ def rules_of_sessions():
     yield (BASIC + enable(config=buffer() + source(b"n" * 20) + b"", how=DROP) + enable(config=b"",
            how=DROP) + enable() + ask(0, "ChangeTraceConfig", u(2, 1)) + ask(0,
            "QueryServiceState", u(1, 0)) + ask(1, "UpdateDataSource", descriptor(more=u(7, 0))))
+    yield (BASIC + enable(config=CONFIG + u(3, 5000)) + ask(0, "ChangeTraceConfig", b(1, CONFIG +
+           u(3, 5001))) + bye() + enable(config=FILE_CONFIG + u(10, 0), kind=FILE) + stop())
     yield (consumer() + producer(more=u(7, 5)) + enable() + ask(1, "UpdateDataSource",
            descriptor(more=u(7, 5) + b(6, b"x" * 60000))) + enable())
     # Ids of buffers come round; one that is in use is passed over.
@@ -115,9 +123,10 @@ def triggers_again():
            25000)))) + wait(3000) + fire(b"t") + wait(0, 70) + read())
     yield (BASIC + enable(config=CONFIG + triggers(START_TRACING, b(2, b(2, b"")), trigger(b"t"),
            timeout=9000)) + fire(b"") + emit() + read() + fire(b"t") + fire(b"") + read())
-    many = ask(1, "ActivateTriggers", b(1, b"") * 1020)
+    many = ask(1, "ActivateTriggers", b(1, b"") * 128)
     yield (BASIC + enable(config=CONFIG + triggers(STOP_TRACING, b(2, b(2, b"") + u(3, 9000)),
-           trigger(b"t", u(3, 9000)))) + fire(b"t") + many * 4 + fire(b"", b"", *[b""] * 20) +
+           trigger(b"t", u(3, 9000)), trigger(b"u"))) + fire(b"t") + many * 33 + fire(*[b""] * 22) +
+           fire(b"u") +
            fire(*[b"t"] * 20) + ask(1, "ActivateTriggers", b(1, b"") * 1030))
     yield (op(SERVICE, BARE) + BASIC + enable(config=CONFIG + triggers(STOP_TRACING, trigger(b"t",
            f64(5, HALF)))) + fire(*[b"t"] * 5) + op(FAULT, 1, bytes([7, 0])) + fire(b"t"))
@@ -128,6 +137,10 @@ def triggers_again():
            trigger(second))))
     yield (BASIC + enable(config=CONFIG + triggers(START_TRACING, trigger(first),
            trigger(second))) + fire(second) + read())
+    yield (op(SERVICE, SMALL) + consumer() + producer(more=u(7, 5) + b(6, b"x" * 9000)) + ask(1,
+           "RegisterDataSource", descriptor(b"more", b(6, b"x" * 9000))) + enable() + ask(1,
+           "RegisterTraceWriter", u(1, 9000) + u(2, 1)) + ask(1, "UpdateDataSource",
+           descriptor(more=u(7, 5) + b(6, b"x" * 20000))))
     yield (op(SERVICE, BARE | SMALL) + BASIC + b"".join(connect(k) for k in range(2, 8)))
     yield (BASIC + enable(config=CONFIG + triggers(CLONE_SNAPSHOT, trigger(b"t", u(3, 2000)))) +
            ask(0, "ObserveEvents", u(1, 4)) + fire(b"t") + ask(0, "Detach", b(1, b"k")) +
@@ -166,10 +179,13 @@ def not_read():
     """Consumers that do not read what they asked for."""
     producers = producer() + producer(2, b"q", more=u(9, 1)) + ask(2, "RegisterDataSource",
         descriptor(b"other" * 9))
-    begin = consumer() + consumer(3) + producers + enable(config=STATS) + emit() + enable(3)
-    for n in range(4, 12):
-        yield (begin + call(0, "GetTraceStats") * n + call(0, "QueryServiceState") * 50 + op(UP,
-               0) * (n + 50) + wait(100) + op(DOWN, 0, b"\0\1") + op(UP, 0) + settle())
+    # What a query stops at depends on how long the names are.
+    for n in range(460, 540, 4):
+        begin = (consumer() + consumer(3) + enable(config=STATS) + enable(3) + producer(1, b"n" * n,
+                 source=b"s" * n) + producer(2, b"m" * n, source=b"t" * n) + ask(2,
+                 "RegisterDataSource", descriptor(b"u" * n)))
+        yield (begin + call(0, "GetTraceStats") * 9 + call(0, "QueryServiceState") * 50 + op(UP,
+               0) * 2 + call(0, "QueryCapabilities") + op(UP, 0) + settle())
     for n in 10, 12, 20, 30, 40:
         asked = (consumer() + producers + enable(config=STATS + source() * 40 + source(b"other" *
             9)) + call(0, "GetTraceStats") * n + call(0, "ObserveEvents", u(1, 1) + u(1, 2)) +
@@ -225,8 +241,8 @@ def producers_apart():
            descriptor(b"not")) + producer(2, source=b"not") + enable(config=CONFIG +
            source(b"not") + b(21, u(1, 300))) + enable(3, CONFIG + b(21, u(1, 500))) + wait(3000) +
            op(CLOSE, 1) + wait(900))
-    yield (op(SERVICE, SMALL) + consumer() + producer(1, hello=u(6, 1) + u(2, 4096),
-           kind=OWN_MEMORY) + producer(2, hello=u(6, 1) + u(2, 4096), kind=OWN_MEMORY) + enable() +
+    yield (op(SERVICE, SMALL) + consumer() + producer(1, hello=u(6, 1) + u(1, 4096),
+           kind=OWN_MEMORY) + producer(2, hello=u(6, 1) + u(1, 4096), kind=OWN_MEMORY) + enable() +
            emit(2))
     yield (connect(1) + ask(1, "InitializeConnection", b(3, b"p")) + raw(1, "RegisterDataSource",
            lambda i: descriptor(b"%d" % i), n=260) + consumer() + enable(config=buffer() +
@@ -235,7 +251,7 @@ def producers_apart():
     def tiny(writer):
         return b(1, u(3, 1) + b(4, bytes(4) + writer.to_bytes(2, "little") + b"\1\0\0"))
 
-    yield (consumer() + producer(1, b"r", REMOTE) + enable(config=buffer(4) + source() + u(43, 1)) +
+    yield (consumer() + producer(1, b"r", REMOTE) + enable(config=CONFIG + u(43, 1)) +
            ask(1, "CommitData", b"".join(map(tiny, range(1, 1100)))) + read() + ask(1, "CommitData",
            b"".join(map(tiny, range(1100, 1110)))) + ask(1, "CommitData", tiny(1)) + read())
     yield (BASIC + op(FAULT, 1, bytes([8, 0])) + enable() + read() + op(SERVICE, 0, bytes([1, 8,
@@ -251,8 +267,8 @@ def producers_apart():
     pieces = b"".join(page(1, 0, chunk(i, [b"x" * 4000], 1, 3 if i else 2)[: None if i == 0 else
         8]) + ask(1, "CommitData", move(0)) for i in range(40))
     yield (BASIC + enable(config=buffer(512) + source()) + pieces + page(1, 0, chunk(40, [b"end"],
-           1, 1)) + ask(1, "CommitData", move(0)) + call(0, "ReadBuffers") + op(UP, 0) + op(DOWN, 0,
-           b"\0\1") + wait(100) + read())
+           1, 1)) + ask(1, "CommitData", move(0)) + call(0, "GetTraceStats") + call(0,
+           "ReadBuffers") + call(0, "QueryCapabilities") + op(UP, 0) * 3 + wait(100) + read())
 
 
 CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not_read, machines,
@@ -260,6 +276,8 @@ CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not
 
 # Walks in which one allocation after the other fails, from where op(FAULT, 0) is on.
 WITHOUT_MEMORY = (
+    BASIC + enable() + op(FAULT, 0) + ask(0, "Flush"),
+    BASIC + enable(config=STATS) + emit() + op(FAULT, 0) + read(),
     op(FAULT, 0) + BASIC,
     BASIC + consumer(2) + enable(config=buffer(64, u(5, 1)) + buffer(64, u(6, 1)) + source() + b(22,
         b"n")) + op(FAULT, 0) + ask(2, "CloneSession", b(4, b"n") + b(5, b"t") + b(6, b"p")) +
@@ -275,9 +293,10 @@ WITHOUT_MEMORY = (
         b"Linux")))) + ask(3, "SyncClock", u(1, 1) + b(2, u(1, 6) + u(2, 9))) * 2 + enable() +
         read(),
     BASIC + enable(config=CONFIG + source(b"other")) + op(FAULT, 0) + ask(1, "RegisterDataSource",
-        descriptor(b"other")) + ask(1, "UpdateDataSource", descriptor()) + ask(1,
+        descriptor(b"other", u(7, 5))) + ask(1, "UpdateDataSource", descriptor(b"other", u(7, 5) +
+        u(9, 1))) + ask(1,
         "RegisterTraceWriter", u(1, 99) + u(2, 1)) + ask(0, "QueryServiceState"),
-    consumer() + op(FAULT, 0) + producer(hello=u(6, 1) + u(2, 4096), kind=OWN_MEMORY) + enable(),
+    consumer() + op(FAULT, 0) + producer(hello=u(6, 1) + u(1, 4096), kind=OWN_MEMORY) + enable(),
     BASIC + enable(config=CONFIG + b(47, b(2, u(1, 3)))) + emit(n=3) + op(FAULT, 0) + read() +
         stop() + read(),
     BASIC + enable(config=CONFIG + b(47, b(1, b""))) + emit(n=3) + op(FAULT, 0) + read(),

@@ -455,7 +455,7 @@ def in_two_parts():
 
 WALKS = (plain, periods, all_triggers, clones, detached, changes, files, questions, rules,
     producers, remote, bounds, in_two_parts)
-FAULTS_MAX = 24
+FAULTS_MAX = 63
 
 
 def without_memory():

@@ -111,6 +111,16 @@ static int listen_now(struct listener *l, const struct tw_sock_access *access)
     return l->relay ? TW_E_INVALID : tw_sock_listen(l->name, access, &l->io.fd);
 }
 
+/* A path has rights; any other name is open to whoever reaches it. */
+static void warn_of_open(const struct listener *l)
+{
+    REQ("TW-NET-049");
+    bool guarded = tw_net_family(l->name) == AF_UNIX && l->name[0] != '@';
+
+    if (l->port == TW_SERVICE_CONSUMER && !guarded)
+        tw_log(TW_LOG_WARN, "whoever reaches %s can read all that is traced", l->name);
+}
+
 static int listen_on(struct tw_daemon *daemon, enum tw_service_port port, bool relay,
                      struct tw_bytes name, const struct tw_sock_access *access)
 {
@@ -130,6 +140,7 @@ static int listen_on(struct tw_daemon *daemon, enum tw_service_port port, bool r
         free(l->name);
         return rc;
     }
+    warn_of_open(l);
     daemon->n_listeners++;
     return tw_loop_add(daemon->loop, &l->io);
 }

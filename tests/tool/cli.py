@@ -803,6 +803,20 @@ class Serve(Case):
         self.assertIn("TW-LIM-062", line)
         self.end(process, signal.SIGTERM)
 
+    def test_consumers_without_rights_are_warned_of(self):
+        # REQ("TW-NET-049")
+        name = f"@tracewire-open-{os.getpid()}"
+        for flag, warned in [("--producer-socket", False), ("--consumer-socket", True)]:
+            process = subprocess.Popen(
+                [tracewire, "serve", "--producer-socket", self.folder / "producer",
+                 "--consumer-socket", self.folder / "consumer", flag, name],
+                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )
+            self.addCleanup(self.discard, process)
+            line = process.stderr.readline()
+            self.assertEqual(f"whoever reaches {name}" in line, warned, line)
+            self.end(process, signal.SIGTERM)
+
     def test_only_the_group_may_consume_unless_it_is_said(self):
         for flags, wanted in [([], (0o666, 0o660)), (["--consumer-mode", "600"], (0o666, 0o600))]:
             process = self.serve(*flags)

@@ -40,9 +40,11 @@ struct tw_daemon {
     int spare_fd;
 };
 
-static int make_spare(const struct tw_daemon *daemon)
+/* Unless there is one, and as far as there is room. */
+static void make_spare(struct tw_daemon *daemon)
 {
-    return fcntl(tw_loop_fd(daemon->loop), F_DUPFD_CLOEXEC, 0);
+    if (daemon->spare_fd < 0)
+        daemon->spare_fd = fcntl(tw_loop_fd(daemon->loop), F_DUPFD_CLOEXEC, 0);
 }
 
 /* False when not even that can be done. */
@@ -55,7 +57,7 @@ static bool refuse_one(struct tw_daemon *daemon, int listen_fd)
     fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
     taken = fd >= 0;
     tw_fd_close(&fd);
-    daemon->spare_fd = make_spare(daemon);
+    make_spare(daemon);
     tw_log_peer(TW_LOG_WARN, "out of file descriptors: a connection was refused");
     return taken;
 }
@@ -96,6 +98,7 @@ static void on_listen(struct tw_io *io, uint32_t events)
         on_accept_failed(l);
         return;
     }
+    make_spare(l->daemon); /* there was no room for it when it was needed last */
     rc = tw_peer_new(&l->daemon->peers, l->port, l->relay, fd);
     if (rc < 0)
         tw_log_peer(TW_LOG_WARN, "a connection was refused: %s", tw_err_str(rc));
@@ -231,7 +234,8 @@ int tw_daemon_new(struct tw_loop *loop, const struct tw_daemon_options *options,
     if (!daemon)
         return -ENOMEM;
     daemon->loop = loop;
-    daemon->spare_fd = make_spare(daemon);
+    daemon->spare_fd = -1;
+    make_spare(daemon);
     take_inherited(daemon, options->inherited);
     rc = start(daemon, options, ret_socket);
     if (rc) {
@@ -259,7 +263,6 @@ void tw_daemon_free(struct tw_daemon *daemon)
     for (size_t i = 0; i < daemon->n_listeners; i++) {
         struct listener *l = &daemon->listeners[i];
 
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): one that was freed is not counted */
         if (l->name && tw_net_family(l->name) == AF_UNIX)
             tw_sock_unlink(l->name);
         tw_timer_clear(tw_loop_timers(daemon->loop), &l->pause);

@@ -18,265 +18,126 @@
 #include "service/core.h"
 #include "service/daemon.h"
 #include "tests/harness.h"
+#include "tests/service/daemon_scene.h"
 #include "wire/pbc.h"
-
-enum { ROUNDS_MAX = 20000 }; /* turns of the loop that no exchange needs */
-
-struct scene {
-    char folder[64], producer[96], consumer[96];
-    struct tw_loop *loop;
-    struct tw_daemon *daemon;
-    uint32_t stall_ms, patience_ms;
-};
-
-static int start(struct scene *s, struct tw_daemon **ret_daemon, struct tw_bytes *ret_socket)
-{
-    struct tw_daemon_options options = {
-        .producer_socket = s->producer,
-        .consumer_socket = s->consumer,
-        .access = {{0640, (gid_t)-1}, {0600, (gid_t)-1}},
-        .service.patience_ms = s->patience_ms,
-        .stall_ms = s->stall_ms,
-    };
-
-    return tw_daemon_new(s->loop, &options, ret_daemon, ret_socket);
-}
-
-static void make_folder(struct scene *s)
-{
-    *s = (struct scene){0};
-    snprintf(s->folder, sizeof(s->folder), "/tmp/tracewire-test-XXXXXX");
-    assert_non_null(mkdtemp(s->folder));
-    snprintf(s->producer, sizeof(s->producer), "%s/p", s->folder);
-    snprintf(s->consumer, sizeof(s->consumer), "%s/c", s->folder);
-    assert_int_equal(tw_loop_new(&s->loop), 0);
-}
-
-static void begin_with(struct scene *s, uint32_t stall_ms, uint32_t patience_ms)
-{
-    struct tw_bytes socket;
-
-    make_folder(s);
-    s->stall_ms = stall_ms;
-    s->patience_ms = patience_ms;
-    assert_int_equal(start(s, &s->daemon, &socket), 0);
-}
-
-static void begin(struct scene *s, uint32_t stall_ms)
-{
-    begin_with(s, stall_ms, 0);
-}
-
-static void end(struct scene *s)
-{
-    tw_daemon_free(s->daemon);
-    tw_loop_free(s->loop);
-    assert_int_equal(access(s->producer, F_OK), -1);
-    assert_int_equal(access(s->consumer, F_OK), -1);
-    assert_int_equal(rmdir(s->folder), 0);
-}
-
-static int dial(const char *name)
-{
-    struct sockaddr_un addr;
-    socklen_t len;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(tw_sock_address(name, &addr, &len), 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&addr, len), 0);
-    return fd;
-}
-
-static void turn(struct scene *s)
-{
-    assert_int_equal(tw_loop_once(s->loop, 0), 0);
-}
-
-/* A client on a real socket. */
-struct peer {
-    int fd;
-    struct tw_client client;
-};
-
-static void join(struct peer *peer, const char *name, const struct tw_port *port)
-{
-    peer->fd = dial(name);
-    assert_int_equal(tw_client_init(&peer->client, port), 0);
-    assert_int_equal(tw_client_bind(&peer->client), 0);
-}
-
-static void leave(struct peer *peer)
-{
-    tw_fd_close(&peer->fd);
-    tw_client_deinit(&peer->client);
-}
-
-/* The next event, with the loop turning meanwhile; false when the connection has ended. */
-static bool await(struct scene *s, struct peer *peer, struct tw_client_event_out *event)
-{
-    for (int i = 0; i < ROUNDS_MAX; i++) {
-        int rc = tw_client_next(&peer->client, event);
-
-        if (rc != TW_MORE)
-            return !rc;
-        rc = tw_pump_out(peer->fd, &peer->client.tx);
-        assert_true(!rc || rc == TW_MORE || rc == TW_E_CLOSED);
-        turn(s);
-        if (tw_pump_in(peer->fd, &peer->client.rx) == TW_E_CLOSED)
-            tw_client_end(&peer->client, "closed");
-    }
-    fail();
-    return false;
-}
-
-static void call(struct peer *peer, uint32_t method, const ProtobufCMessage *req, bool drop_reply)
-{
-    struct tw_buf buf = TW_BUF_INIT(TW_FRAME_PAYLOAD_MAX);
-
-    assert_int_equal(tw_pbc_pack(req, &buf), 0);
-    assert_int_equal(
-        tw_client_call(&peer->client, method, tw_buf_bytes(&buf), drop_reply, -1, NULL, NULL), 0);
-    tw_buf_deinit(&buf);
-}
-
-static void bind_peer(struct scene *s, struct peer *peer)
-{
-    struct tw_client_event_out event;
-
-    assert_true(await(s, peer, &event));
-    assert_int_equal(event.kind, TW_CLIENT_BOUND);
-}
-
-static void initialize(struct scene *s, struct peer *peer)
-{
-    Tw__InitializeConnectionRequest hello = TW__INITIALIZE_CONNECTION_REQUEST__INIT;
-    struct tw_client_event_out event;
-
-    join(peer, s->producer, &tw_producer_port);
-    bind_peer(s, peer);
-    call(peer, TW_PRODUCER_INITIALIZE_CONNECTION, &hello.base, false);
-    assert_true(await(s, peer, &event));
-    assert_true(event.success);
-}
 
 static void sockets_have_their_mode_and_go_with_the_daemon(void **state)
 {
     REQ("TW-NET-006");
-    struct scene s;
+    struct daemon_scene s;
     struct stat st;
 
     (void)state;
-    begin(&s, 0);
+    daemon_begin(&s, 0);
     assert_int_equal(stat(s.producer, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
     assert_int_equal(stat(s.consumer, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
-    end(&s);
+    daemon_end(&s);
 }
 
 static void a_stale_socket_is_replaced(void **state)
 {
     REQ("TW-NET-005");
-    struct scene s;
+    struct daemon_scene s;
     struct tw_sock_access access = {.mode = 0600, .group = (gid_t)-1};
     struct tw_bytes socket;
     int fd;
 
     (void)state;
-    make_folder(&s);
+    daemon_folder(&s);
     assert_int_equal(tw_sock_listen(s.producer, &access, &fd), 0);
     tw_fd_close(&fd); /* the file stays */
-    assert_int_equal(start(&s, &s.daemon, &socket), 0);
-    end(&s);
+    assert_int_equal(daemon_start(&s, &s.daemon, &socket), 0);
+    daemon_end(&s);
 }
 
 static void a_live_socket_is_left_alone(void **state)
 {
     REQ("TW-NET-005");
-    struct scene s;
+    struct daemon_scene s;
     struct tw_daemon *second;
-    struct peer peer;
+    struct client peer;
     struct tw_bytes socket;
 
     (void)state;
-    begin(&s, 0);
-    assert_int_equal(start(&s, &second, &socket), TW_E_EXISTS);
+    daemon_begin(&s, 0);
+    assert_int_equal(daemon_start(&s, &second, &socket), TW_E_EXISTS);
     assert_true(tw_bytes_eq_str(socket, s.producer));
-    join(&peer, s.producer, &tw_producer_port);
-    bind_peer(&s, &peer);
-    leave(&peer);
-    end(&s);
+    client_join(&peer, s.producer, &tw_producer_port);
+    client_bound(&s, &peer);
+    client_leave(&peer);
+    daemon_end(&s);
 }
 
 static void a_file_that_is_no_socket_is_left_alone(void **state)
 {
     REQ("TW-NET-005");
-    struct scene s;
+    struct daemon_scene s;
     struct tw_bytes socket;
     int fd;
 
     (void)state;
-    make_folder(&s);
+    daemon_folder(&s);
     fd = open(s.consumer, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     tw_fd_close(&fd);
-    assert_int_equal(start(&s, &s.daemon, &socket), TW_E_EXISTS);
+    assert_int_equal(daemon_start(&s, &s.daemon, &socket), TW_E_EXISTS);
     assert_true(tw_bytes_eq_str(socket, s.consumer));
     assert_int_equal(access(s.producer, F_OK), -1); /* the first is taken back */
     assert_int_equal(unlink(s.consumer), 0);
     s.daemon = NULL;
-    end(&s);
+    daemon_end(&s);
 }
 
 static void abstract_names_work(void **state)
 {
     REQ("TW-NET-003");
-    struct scene s;
-    struct peer peer;
+    struct daemon_scene s;
+    struct client peer;
     struct tw_bytes socket;
 
     (void)state;
-    make_folder(&s);
+    daemon_folder(&s);
     snprintf(s.producer, sizeof(s.producer), "@tracewire-test-%d-p", getpid());
     snprintf(s.consumer, sizeof(s.consumer), "@tracewire-test-%d-c", getpid());
-    assert_int_equal(start(&s, &s.daemon, &socket), 0);
-    join(&peer, s.consumer, &tw_consumer_port);
-    bind_peer(&s, &peer);
-    leave(&peer);
-    end(&s);
+    assert_int_equal(daemon_start(&s, &s.daemon, &socket), 0);
+    client_join(&peer, s.consumer, &tw_consumer_port);
+    client_bound(&s, &peer);
+    client_leave(&peer);
+    daemon_end(&s);
 }
 
 /* What the other socket is for is not to be had here. */
 static void each_socket_offers_its_own_port(void **state)
 {
     REQ("TW-NET-001");
-    struct scene s;
+    struct daemon_scene s;
     struct tw_client_event_out event;
 
     (void)state;
-    begin(&s, 0);
+    daemon_begin(&s, 0);
     for (int own = 0; own < 2; own++) {
         const struct tw_port *consumers = own ? &tw_consumer_port : &tw_producer_port;
         const struct tw_port *producers = own ? &tw_producer_port : &tw_consumer_port;
-        struct peer peers[2];
+        struct client peers[2];
 
-        join(&peers[0], s.consumer, consumers);
-        join(&peers[1], s.producer, producers);
+        client_join(&peers[0], s.consumer, consumers);
+        client_join(&peers[1], s.producer, producers);
         for (size_t i = 0; i < TW_ARRAY_LEN(peers); i++) {
-            assert_true(await(&s, &peers[i], &event));
+            assert_true(client_await(&s, &peers[i], &event));
             assert_int_equal(event.kind, own ? TW_CLIENT_BOUND : TW_CLIENT_BIND_FAILED);
-            leave(&peers[i]);
+            client_leave(&peers[i]);
         }
     }
-    end(&s);
+    daemon_end(&s);
 }
 
 static void who_connected_is_known_from_the_socket(void **state)
 {
     REQ("TW-NET-007");
-    struct scene s;
-    struct peer producer, consumer;
+    struct daemon_scene s;
+    struct client producer, consumer;
     struct tw_client_event_out event;
     struct tw_arena arena = TW_ARENA_INIT(1 << 20);
     Tw__QueryServiceStateRequest req = TW__QUERY_SERVICE_STATE_REQUEST__INIT;
@@ -284,12 +145,12 @@ static void who_connected_is_known_from_the_socket(void **state)
     const Tw__TracingServiceState *told;
 
     (void)state;
-    begin(&s, 0);
-    initialize(&s, &producer);
-    join(&consumer, s.consumer, &tw_consumer_port);
-    bind_peer(&s, &consumer);
-    call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
-    assert_true(await(&s, &consumer, &event));
+    daemon_begin(&s, 0);
+    client_producer(&s, &producer);
+    client_join(&consumer, s.consumer, &tw_consumer_port);
+    client_bound(&s, &consumer);
+    client_call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
+    assert_true(client_await(&s, &consumer, &event));
     assert_int_equal(
         tw_pbc_unpack(&tw__query_service_state_response__descriptor, &arena, event.reply, &msg), 0);
     told = ((Tw__QueryServiceStateResponse *)msg)->service_state;
@@ -297,28 +158,28 @@ static void who_connected_is_known_from_the_socket(void **state)
     assert_int_equal(told->producers[0]->pid, getpid());
     assert_int_equal(told->producers[0]->uid, getuid());
     tw_arena_deinit(&arena);
-    leave(&producer);
-    leave(&consumer);
-    end(&s);
+    client_leave(&producer);
+    client_leave(&consumer);
+    daemon_end(&s);
 }
 
 /* How many producers and data sources a consumer sees. */
-static void count(struct scene *s, size_t *ret_producers, size_t *ret_sources)
+static void count(struct daemon_scene *s, size_t *ret_producers, size_t *ret_sources)
 {
-    struct peer consumer;
+    struct client consumer;
     struct tw_client_event_out event;
     struct tw_arena arena = TW_ARENA_INIT(16 << 20);
     Tw__QueryServiceStateRequest req = TW__QUERY_SERVICE_STATE_REQUEST__INIT;
 
     *ret_producers = *ret_sources = 0;
-    join(&consumer, s->consumer, &tw_consumer_port);
-    bind_peer(s, &consumer);
-    call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
+    client_join(&consumer, s->consumer, &tw_consumer_port);
+    client_bound(s, &consumer);
+    client_call(&consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &req.base, false);
     do {
         ProtobufCMessage *msg;
         const Tw__TracingServiceState *told;
 
-        assert_true(await(s, &consumer, &event));
+        assert_true(client_await(s, &consumer, &event));
         assert_int_equal(
             tw_pbc_unpack(&tw__query_service_state_response__descriptor, &arena, event.reply, &msg),
             0);
@@ -327,7 +188,7 @@ static void count(struct scene *s, size_t *ret_producers, size_t *ret_sources)
         *ret_sources += told->n_data_sources;
     } while (event.has_more);
     tw_arena_deinit(&arena);
-    leave(&consumer);
+    client_leave(&consumer);
 }
 
 static void what_a_producer_left_behind_is_worked_on(void **state)
@@ -337,8 +198,8 @@ static void what_a_producer_left_behind_is_worked_on(void **state)
     (void)state;
     for (int drop_reply = 0; drop_reply <= 1; drop_reply++) {
         enum { COMMITS = 200 }; /* more than are worked on in one turn */
-        struct scene s;
-        struct peer producer, consumer;
+        struct daemon_scene s;
+        struct client producer, consumer;
         struct tw_client_event_out event;
         Tw__CommitDataRequest req = TW__COMMIT_DATA_REQUEST__INIT;
         Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
@@ -351,58 +212,58 @@ static void what_a_producer_left_behind_is_worked_on(void **state)
         struct tw_arena arena = TW_ARENA_INIT(1 << 20);
         ProtobufCMessage *msg;
 
-        begin(&s, 0);
-        join(&consumer, s.consumer, &tw_consumer_port);
-        bind_peer(&s, &consumer);
+        daemon_begin(&s, 0);
+        client_join(&consumer, s.consumer, &tw_consumer_port);
+        client_bound(&s, &consumer);
         buffer.has_size_kb = true;
         buffer.size_kb = 64;
         config.n_buffers = 1;
         config.buffers = buffers;
         enable.trace_config = &config;
-        call(&consumer, TW_CONSUMER_ENABLE_TRACING, &enable.base, false);
-        initialize(&s, &producer);
+        client_call(&consumer, TW_CONSUMER_ENABLE_TRACING, &enable.base, false);
+        client_producer(&s, &producer);
         req.n_chunks_to_move = 1;
         req.chunks_to_move = moves;
         for (int i = 0; i < COMMITS; i++)
-            call(&producer, TW_PRODUCER_COMMIT_DATA, &req.base, drop_reply);
+            client_call(&producer, TW_PRODUCER_COMMIT_DATA, &req.base, drop_reply);
         assert_int_equal(tw_pump_out(producer.fd, &producer.client.tx), 0);
-        leave(&producer);
+        client_leave(&producer);
         for (int i = 0; i < 50; i++)
-            turn(&s);
-        call(&consumer, TW_CONSUMER_GET_TRACE_STATS, &ask.base, false);
-        assert_true(await(&s, &consumer, &event));
+            daemon_turn(&s);
+        client_call(&consumer, TW_CONSUMER_GET_TRACE_STATS, &ask.base, false);
+        assert_true(client_await(&s, &consumer, &event));
         assert_int_equal(
             tw_pbc_unpack(&tw__get_trace_stats_response__descriptor, &arena, event.reply, &msg), 0);
         assert_int_equal(((Tw__GetTraceStatsResponse *)msg)->trace_stats->chunks_discarded,
                          COMMITS);
         assert_int_equal(((Tw__GetTraceStatsResponse *)msg)->trace_stats->producers_connected, 0);
         tw_arena_deinit(&arena);
-        leave(&consumer);
-        end(&s);
+        client_leave(&consumer);
+        daemon_end(&s);
     }
 }
 
 static void a_producer_that_left_is_forgotten(void **state)
 {
-    struct scene s;
-    struct peer producer;
+    struct daemon_scene s;
+    struct client producer;
     size_t producers, sources;
 
     (void)state;
-    begin(&s, 0);
-    initialize(&s, &producer);
+    daemon_begin(&s, 0);
+    client_producer(&s, &producer);
     count(&s, &producers, &sources);
     assert_int_equal(producers, 1);
-    leave(&producer);
-    turn(&s);
-    turn(&s);
+    client_leave(&producer);
+    daemon_turn(&s);
+    daemon_turn(&s);
     count(&s, &producers, &sources);
     assert_int_equal(producers, 0);
-    end(&s);
+    daemon_end(&s);
 }
 
 /* Asks and never reads, until nothing moves any more or the connection has ended. */
-static void ask_without_reading(struct scene *s, struct peer *deaf)
+static void ask_without_reading(struct daemon_scene *s, struct client *deaf)
 {
     /* The service works on a few calls a turn: what its buffer holds keeps it busy for many. */
     enum { QUIET_TURNS = 1000, TURNS_MAX = 1000 * 1000, BATCH = 200 };
@@ -417,7 +278,7 @@ static void ask_without_reading(struct scene *s, struct peer *deaf)
         deaf->client.requests.n = 0; /* it does not wait for answers either */
         rc = tw_pump_out(deaf->fd, &deaf->client.tx);
         quiet = rc ? quiet + 1 : 0;
-        turn(s);
+        daemon_turn(s);
     }
 }
 
@@ -426,118 +287,118 @@ static void ask_without_reading(struct scene *s, struct peer *deaf)
 static void a_peer_that_does_not_read_is_not_read_from(void **state)
 {
     REQ("TW-LIM-026");
-    struct scene s;
-    struct peer deaf;
+    struct daemon_scene s;
+    struct client deaf;
     size_t producers, sources;
 
     (void)state;
-    begin(&s, 3600 * 1000);
-    initialize(&s, &deaf);
+    daemon_begin(&s, 3600 * 1000);
+    client_producer(&s, &deaf);
     ask_without_reading(&s, &deaf);
     count(&s, &producers, &sources); /* others are served */
     assert_int_equal(producers, 1);
-    leave(&deaf);
-    end(&s);
+    client_leave(&deaf);
+    daemon_end(&s);
 }
 
 static void a_peer_that_does_not_read_is_dropped_in_the_end(void **state)
 {
     REQ("TW-NET-009");
     REQ("TW-LIM-031");
-    struct scene s;
-    struct peer deaf;
+    struct daemon_scene s;
+    struct client deaf;
     size_t producers = 1, sources;
 
     (void)state;
-    begin(&s, 1);
+    daemon_begin(&s, 1);
     tw_log_set_level(TW_LOG_ERROR);
-    initialize(&s, &deaf);
+    client_producer(&s, &deaf);
     ask_without_reading(&s, &deaf);
-    for (int i = 0; producers && i < ROUNDS_MAX; i++)
+    for (int i = 0; producers && i < DAEMON_ROUNDS; i++)
         count(&s, &producers, &sources);
     assert_int_equal(producers, 0);
     tw_log_set_level(TW_LOG_INFO);
-    leave(&deaf);
-    end(&s);
+    client_leave(&deaf);
+    daemon_end(&s);
 }
 
 static void a_peer_that_says_nothing_is_dropped_in_the_end(void **state)
 {
     REQ("TW-LIM-068");
-    struct scene s;
+    struct daemon_scene s;
     char byte;
     int fd;
 
     (void)state;
-    begin_with(&s, 0, 1);
+    daemon_begin_with(&s, 0, 1);
     tw_log_set_level(TW_LOG_ERROR);
-    fd = dial(s.producer);
+    fd = daemon_dial(s.producer);
     do
         assert_int_equal(tw_loop_once(s.loop, 1), 0);
     while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
     tw_log_set_level(TW_LOG_INFO);
     tw_fd_close(&fd);
-    end(&s);
+    daemon_end(&s);
 }
 
 /* With no descriptor at all, not even the spare one, a connection stays in the backlog. It is
  * looked at again after a while, and does not keep the loop turning. */
 static void a_full_table_does_not_keep_the_loop_turning(void **state)
 {
-    struct scene s;
+    struct daemon_scene s;
     struct rlimit before, none;
-    struct peer peer;
+    struct client peer;
     struct pollfd loop = {.events = POLLIN};
 
     REQ("TW-LIM-071");
     (void)state;
-    begin(&s, 0);
+    daemon_begin(&s, 0);
     tw_log_set_level(TW_LOG_ERROR);
     loop.fd = tw_loop_fd(s.loop);
-    join(&peer, s.producer, &tw_producer_port);
+    client_join(&peer, s.producer, &tw_producer_port);
     assert_int_equal(poll(&loop, 1, 0), 1);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
     none.rlim_cur = 3;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    turn(&s);
+    daemon_turn(&s);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(poll(&loop, 1, 0), 0);
     assert_int_equal(tw_loop_once(s.loop, 10000), 0); /* the pause is over */
-    bind_peer(&s, &peer);
-    leave(&peer);
+    client_bound(&s, &peer);
+    client_leave(&peer);
     tw_log_set_level(TW_LOG_INFO);
-    end(&s);
+    daemon_end(&s);
 }
 
 static void running_out_of_descriptors_is_survived(void **state)
 {
-    struct scene s;
+    struct daemon_scene s;
     struct rlimit before, few;
     int fds[8], n_open = tw_fd_count_open();
-    struct peer peer;
+    struct client peer;
 
     (void)state;
-    begin(&s, 0);
+    daemon_begin(&s, 0);
     tw_log_set_level(TW_LOG_ERROR);
     for (int i = 0; i < 8; i++)
-        fds[i] = dial(s.producer); /* in the backlog until the loop turns */
+        fds[i] = daemon_dial(s.producer); /* in the backlog until the loop turns */
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = before;
     few.rlim_cur = (rlim_t)tw_fd_count_open() + 2;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     for (int i = 0; i < 20; i++)
-        turn(&s);
+        daemon_turn(&s);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     for (int i = 0; i < 8; i++)
         tw_fd_close(&fds[i]);
     for (int i = 0; i < 20; i++)
-        turn(&s);
-    join(&peer, s.producer, &tw_producer_port);
-    bind_peer(&s, &peer);
-    leave(&peer);
+        daemon_turn(&s);
+    client_join(&peer, s.producer, &tw_producer_port);
+    client_bound(&s, &peer);
+    client_leave(&peer);
     tw_log_set_level(TW_LOG_INFO);
-    end(&s);
+    daemon_end(&s);
     assert_int_equal(tw_fd_count_open(), n_open);
 }
 
@@ -545,20 +406,20 @@ static void garbage_ends_only_its_own_connection(void **state)
 {
     REQ("TW-SEC-002");
     static const uint8_t large[] = {0xff, 0xff, 0xff, 0x7f};
-    struct scene s;
-    struct peer good;
+    struct daemon_scene s;
+    struct client good;
     char byte;
     int fd;
 
     (void)state;
-    begin(&s, 0);
+    daemon_begin(&s, 0);
     tw_log_set_level(TW_LOG_ERROR);
-    initialize(&s, &good);
-    fd = dial(s.producer);
-    turn(&s);
+    client_producer(&s, &good);
+    fd = daemon_dial(s.producer);
+    daemon_turn(&s);
     assert_int_equal(write(fd, large, sizeof(large)), sizeof(large));
-    turn(&s);
-    turn(&s);
+    daemon_turn(&s);
+    daemon_turn(&s);
     assert_int_equal(read(fd, &byte, 1), 0);
     tw_fd_close(&fd);
     tw_log_set_level(TW_LOG_INFO);
@@ -568,8 +429,8 @@ static void garbage_ends_only_its_own_connection(void **state)
         count(&s, &producers, &sources);
         assert_int_equal(producers, 1);
     }
-    leave(&good);
-    end(&s);
+    client_leave(&good);
+    daemon_end(&s);
 }
 
 int main(void)

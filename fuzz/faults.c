@@ -35,6 +35,7 @@ const struct fault_row fault_rows[FAULT_MAX] = {
 static struct {
     struct fault_plan plan;
     unsigned calls[FAULT_MAX + 1];
+    size_t moved[FAULT_MAX];
     bool fired;
     int *depth; /* NULL: all calls are inside */
 } faults;
@@ -49,6 +50,7 @@ void faults_plan(const struct fault_plan *plan)
 {
     faults.plan = *plan;
     memset(faults.calls, 0, sizeof(faults.calls));
+    memset(faults.moved, 0, sizeof(faults.moved));
 }
 
 void faults_arm(unsigned nth)
@@ -73,6 +75,11 @@ bool faults_fired(void)
 unsigned faults_calls(enum fault what)
 {
     return faults.calls[what];
+}
+
+size_t faults_moved(enum fault what)
+{
+    return faults.moved[what];
 }
 
 void faults_only_inside(int *depth)
@@ -176,13 +183,18 @@ void faults_forget(void)
 
 /* ---- what fails ---- */
 
+static bool is_outside(void)
+{
+    return faults.depth && *faults.depth <= 0;
+}
+
 /* Whether it is this call's turn. */
 static bool is_planned(enum fault what)
 {
     const struct fault_plan *plan = &faults.plan;
     unsigned allocations = faults.calls[FAULT_ALLOCATION];
 
-    if (faults.depth && *faults.depth <= 0)
+    if (is_outside())
         return false;
     faults.calls[what]++;
     if (fault_rows[what].allocates)
@@ -201,16 +213,33 @@ static bool fails(enum fault what)
     return true;
 }
 
+static size_t cut_at(enum fault what, size_t n)
+{
+    size_t at = faults.plan.at, before = faults.moved[what];
+
+    if (faults.plan.what != what || at <= before || at - before >= n || is_outside())
+        return n;
+    faults.fired = true;
+    return at - before;
+}
+
 /* How much of n bytes this call may move; 0: it fails. */
 static size_t moves(enum fault what, size_t n)
 {
     if (!is_planned(what))
-        return n;
+        return cut_at(what, n);
     faults.fired = true;
     errno = faults.plan.error;
     if (faults.plan.error)
         return 0;
     return faults.plan.cut < n ? faults.plan.cut : n;
+}
+
+static ssize_t moved(enum fault what, ssize_t n)
+{
+    if (n > 0 && !is_outside())
+        faults.moved[what] += (size_t)n;
+    return n;
 }
 
 /* The linker's --wrap=f sends calls of f to __wrap_f and those of __real_f to f. */
@@ -378,7 +407,7 @@ ssize_t __wrap_read(int fd, void *p, size_t n);
 ssize_t __wrap_read(int fd, void *p, size_t n)
 {
     n = moves(FAULT_read, n);
-    return n ? __real_read(fd, p, n) : -1;
+    return n ? moved(FAULT_read, __real_read(fd, p, n)) : -1;
 }
 
 ssize_t __real_write(int fd, const void *p, size_t n);
@@ -386,7 +415,7 @@ ssize_t __wrap_write(int fd, const void *p, size_t n);
 ssize_t __wrap_write(int fd, const void *p, size_t n)
 {
     n = moves(FAULT_write, n);
-    return n ? __real_write(fd, p, n) : -1;
+    return n ? moved(FAULT_write, __real_write(fd, p, n)) : -1;
 }
 
 enum { PIECES_MAX = 1024 };
@@ -421,8 +450,8 @@ ssize_t __wrap_writev(int fd, const struct iovec *pieces, int n_pieces)
     size_t whole = size_of(pieces, (size_t)n_pieces), n = moves(FAULT_writev, whole);
 
     if (n == whole)
-        return __real_writev(fd, pieces, n_pieces);
-    return n ? __real_writev(fd, some, (int)cut(pieces, n, some)) : -1;
+        return moved(FAULT_writev, __real_writev(fd, pieces, n_pieces));
+    return n ? moved(FAULT_writev, __real_writev(fd, some, (int)cut(pieces, n, some))) : -1;
 }
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
@@ -434,10 +463,10 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
     size_t whole = size_of(msg->msg_iov, msg->msg_iovlen), n = moves(FAULT_sendmsg, whole);
 
     if (n == whole)
-        return __real_sendmsg(fd, msg, flags);
+        return moved(FAULT_sendmsg, __real_sendmsg(fd, msg, flags));
     shorter.msg_iov = some;
     shorter.msg_iovlen = cut(msg->msg_iov, n, some);
-    return n ? __real_sendmsg(fd, &shorter, flags) : -1;
+    return n ? moved(FAULT_sendmsg, __real_sendmsg(fd, &shorter, flags)) : -1;
 }
 
 ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
@@ -450,12 +479,12 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
     ssize_t rc;
 
     if (n == whole)
-        return __real_recvmsg(fd, msg, flags);
+        return moved(FAULT_recvmsg, __real_recvmsg(fd, msg, flags));
     if (n == 0)
         return -1;
     msg->msg_iov = some;
     msg->msg_iovlen = cut(all, n, some);
-    rc = __real_recvmsg(fd, msg, flags);
+    rc = moved(FAULT_recvmsg, __real_recvmsg(fd, msg, flags));
     msg->msg_iov = all;
     msg->msg_iovlen = n_pieces;
     return rc;

@@ -78,6 +78,7 @@ struct fault_plan {
     unsigned nth; /* of its calls from now, 1 is the next; 0: none */
     int error;    /* errno; 0: the call works, but */
     size_t cut;   /* moves no more than so many bytes */
+    size_t at;    /* a call of what ends behind so many bytes of all that what moves; 0: none */
 };
 
 void faults_plan(const struct fault_plan *plan);
@@ -89,6 +90,8 @@ bool faults_disarm(void);
 bool faults_fired(void);
 /* Calls since the last plan; FAULT_ALLOCATION: of all that allocate. */
 unsigned faults_calls(enum fault what);
+/* Bytes that it moved since the last plan. */
+size_t faults_moved(enum fault what);
 
 /* From now on only calls between faults_enter() and faults_leave(), which nest, count and fail, and
  * what they allocate is kept account of. depth is where it is kept, as another process may want to

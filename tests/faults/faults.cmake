@@ -4,6 +4,31 @@ if(TW_SANITIZE MATCHES address AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND NOT TW_FUZZ)
   set(TW_RUN_FAULTS ON)
 endif()
 
+# Which tests do not take part, and why: FILE<tab>reason.
+set(TW_FAULTS_APART ${PROJECT_SOURCE_DIR}/tests/faults/apart.tsv)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${TW_FAULTS_APART})
+file(STRINGS ${TW_FAULTS_APART} TW_FAULTS_APART REGEX "^[^#]")
+foreach(row ${TW_FAULTS_APART})
+  if(NOT row MATCHES "^test_[a-z_]+[.]c\t....................")
+    message(FATAL_ERROR "apart.tsv: no file and reason: ${row}")
+  endif()
+  string(REGEX REPLACE "\t.*" "" file ${row})
+  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/tests/service/${file})
+    message(FATAL_ERROR "apart.tsv: there is no ${file}")
+  endif()
+endforeach()
+list(TRANSFORM TW_FAULTS_APART REPLACE "\t.*" "")
+
+# Whether a test of the folder that adds it runs again as faults_NAME.
+function(tw_is_refused ret_refused file)
+  set(refused ${TW_RUN_FAULTS})
+  if(NOT CMAKE_CURRENT_SOURCE_DIR STREQUAL ${PROJECT_SOURCE_DIR}/tests/service OR
+     file IN_LIST TW_FAULTS_APART)
+    set(refused OFF)
+  endif()
+  set(${ret_refused} ${refused} PARENT_SCOPE)
+endfunction()
+
 function(tw_wrap_scope name source)
   tw_share(${name} ${PROJECT_SOURCE_DIR}/tests/faults/${source} ${ARGN})
   file(STRINGS ${PROJECT_SOURCE_DIR}/tests/faults/${source} lines REGEX "^SCOPE")

@@ -49,6 +49,7 @@ static const struct CMUnitTest *test; /* that runs */
 static size_t budget_us;              /* of the processor, for all runs of a test */
 static char folder[64];               /* made last by mkdtemp() */
 static struct rlimit files_at_most;   /* before any test lowered it */
+static size_t n_calls;                /* that could fail, of all tests */
 
 _Noreturn void faults_blame(const char *what)
 {
@@ -273,6 +274,8 @@ static int try_test(FILE *output)
             return tell("the test itself does not work", output);
         from = shared->at + 1; /* the test stumbled over what it did not get */
     }
+    for (size_t i = 0; i < FAULT_MAX; i++)
+        n_calls += shared->calls[i];
     printf("%-72s %6zu cases, one in %zu, fails in %zu\n", test->name, shared->n_cases,
            shared->stride, shared->n_failed_tests);
     return 0;
@@ -306,5 +309,9 @@ int __wrap__cmocka_run_group_tests(const char *name, const struct CMUnitTest *te
         fclose(output);
     }
     munmap(shared, sizeof(*shared));
+    if (n_calls == 0 && !only) {
+        printf("WRONG: nothing that any test calls can be refused\n");
+        return 1;
+    }
     return wrong;
 }

@@ -4,8 +4,9 @@
  * a test asserts may fail then; but whatever happens, the service must not crash, hang or keep
  * anything, and must serve the next peers that come (tests/faults/rigs.c).
  *
- * tw_test() links this into all tests of the service, and ctest runs them as faults_NAME with
- * TW_FAULTS set: see tests/faults/run.c. Without that they are what they are.
+ * tw_test() links this into all tests of the service but those of tests/faults/apart.tsv, and ctest
+ * runs them as faults_NAME with TW_FAULTS set: see tests/faults/run.c. Without that they are what
+ * they are.
  */
 #pragma once
 

@@ -26,17 +26,18 @@ stages = {}
 
 
 class Stage:
-    def __init__(self, order, name, title, part, function):
+    def __init__(self, order, name, title, part, one_core, function):
         self.order, self.name, self.title, self.part = order, name, title, part
-        self.run = function
+        self.one_core, self.run = one_core, function
 
 
-def stage(order, name, title, long=False, nightly=False):
+def stage(order, name, title, long=False, nightly=False, one_core=False):
     """Registers a function as a stage. Stages run by their order; long ones only with --long,
-    nightly ones only with --nightly."""
+    nightly ones only with --nightly. Those that keep one core busy and follow each other run at the
+    same time."""
     def register(function):
         part = "nightly" if nightly else "long" if long else ""
-        stages[name] = Stage(order, name, title, part, function)
+        stages[name] = Stage(order, name, title, part, one_core, function)
         return function
     return register
 
@@ -89,12 +90,12 @@ def judge_case(case):
     return True, ""
 
 
-def ctest(preset, *select, prefix=(), suffix=""):
+def ctest(preset, *select, prefix=(), suffix="", jobs=JOBS):
     """Runs the selected tests of a built preset, each of them one check."""
     with tempfile.TemporaryDirectory() as scratch:
         junit = pathlib.Path(scratch, "junit.xml")
         status, output = run(
-            [*prefix, "ctest", "--test-dir", f"build/{preset}", "--no-tests=error", "-j", JOBS,
+            [*prefix, "ctest", "--test-dir", f"build/{preset}", "--no-tests=error", "-j", jobs,
              "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
              "--output-junit", junit, *select],
             3600, SANITIZERS,

@@ -48,7 +48,8 @@ class _Stage:
         print(f"\n== {self.title}", flush=True)
 
     def __exit__(self, *_):
-        print(f"   {time.monotonic() - self.start:.0f} s", flush=True)
+        name = self.title.partition(":")[0]
+        print(f"   {name}: {time.monotonic() - self.start:.0f} s", flush=True)
 
 
 def _print_check(name, ok, seconds):

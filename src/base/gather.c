@@ -122,7 +122,6 @@ static size_t consume_run(struct tw_gather *g, size_t n)
         g->head += n;
         return n;
     }
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): nobody consumes more than there is */
     n = tw_min(n, piece->bytes.n);
     piece->bytes.p += n;
     piece->bytes.n -= n;

@@ -276,7 +276,6 @@ void tw_clones_of_session_end(struct tw_session *session)
     struct tw_clone *clone;
 
     while ((clone = TAILQ_FIRST(&session->clones)))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         end_clone(clone, "the session has ended");
 }
 

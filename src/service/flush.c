@@ -121,7 +121,6 @@ static struct tw_flush *first_due(const struct tw_session *session, uint64_t now
     struct tw_flush *flush;
 
     TAILQ_FOREACH (flush, &session->flushes, next)
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         if (flush->timeout.due_ns <= now && flush->stop_after == stop_after)
             return flush;
     return NULL;
@@ -341,6 +340,5 @@ void tw_flushes_free(struct tw_session *session)
     struct tw_flush *flush;
 
     while ((flush = TAILQ_FIRST(&session->flushes)))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         free_flush(flush);
 }

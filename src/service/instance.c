@@ -227,6 +227,5 @@ void tw_instances_free(struct tw_session *session)
     struct tw_instance *instance;
 
     while ((instance = TAILQ_FIRST(&session->instances)))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         free_instance(instance);
 }

@@ -230,7 +230,6 @@ void tw_peers_deinit(struct tw_peers *peers)
     struct tw_peer_socket *peer;
 
     while ((peer = TAILQ_FIRST(&peers->list)))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         peer_free(peer, NULL);
 }
 

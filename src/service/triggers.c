@@ -69,7 +69,6 @@ void tw_triggers_forget(struct tw_session *session)
     struct tw_trigger_hit *hit;
 
     while ((hit = TAILQ_FIRST(&session->triggers.hits)))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it loses track of the list head */
         free_hit(hit);
 }
 

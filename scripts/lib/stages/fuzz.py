@@ -12,8 +12,7 @@ LONG_SECONDS = 200
 LEAST_SECONDS = 3  # of one target
 
 
-def fuzz_one(job):
-    engine, target, seconds = job
+def fuzz_one(engine, target, seconds):
     start = time.monotonic()
     status, output = run(
         [*without_aslr(), "scripts/fuzz", "--no-build", "--engine", engine, "--time", seconds,
@@ -44,9 +43,10 @@ def fuzz_all(seconds, engines):
     if not targets:
         report.check("fuzz: find the targets", False, "fuzz/ holds no fuzz_*.c")
         return
-    parallel(canaries, engines)
     each = max(LEAST_SECONDS, seconds * JOBS // (len(targets) * max(1, len(engines))))
-    parallel(fuzz_one, [(e, t, each) for t in targets for e in engines])
+    parallel(lambda job: job[0](*job[1:]),
+             [*((canaries, e) for e in engines),
+              *((fuzz_one, e, t, each) for t in targets for e in engines)])
 
 
 @stage(40, "fuzz", f"every target with libFuzzer, {SECONDS} s in all")

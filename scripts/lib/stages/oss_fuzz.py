@@ -6,7 +6,7 @@ import tempfile
 import time
 import zipfile
 
-from test_lib import ROOT, report, run, stage, without_aslr
+from test_lib import ROOT, parallel, report, run, stage, without_aslr
 
 COMMON = "-O1 -fno-omit-frame-pointer -gline-tables-only -fsanitize=fuzzer-no-link "
 # Two of those that they ask for: one as everywhere, and one for which libraries are built, too.
@@ -25,7 +25,12 @@ def run_one(program):
     return status == 0, output
 
 
-def check_sanitizer(sanitizer, scratch):
+def check_sanitizer(sanitizer):
+    with tempfile.TemporaryDirectory() as scratch:
+        build_and_run(sanitizer, pathlib.Path(scratch))
+
+
+def build_and_run(sanitizer, scratch):
     for name in ("src", "out", "work"):
         (scratch / name).mkdir()
     (scratch / "src/tracewire").symlink_to(ROOT)
@@ -45,6 +50,4 @@ def check_sanitizer(sanitizer, scratch):
 
 @stage(65, "oss-fuzz", "the build of ClusterFuzzLite and OSS-Fuzz", long=True)
 def stage_oss_fuzz():
-    for sanitizer in SANITIZERS:
-        with tempfile.TemporaryDirectory() as scratch:
-            check_sanitizer(sanitizer, pathlib.Path(scratch))
+    parallel(check_sanitizer, SANITIZERS)

@@ -50,7 +50,7 @@ def stage_valgrind():
 
 @stage(22, "tsan", "tests with threads under TSan")
 def stage_tsan():
-    if build("tsan"):
+    if build("tsan", target="threads"):
         ctest("tsan", "-L", "threads", prefix=without_aslr(), suffix=" (tsan)")
 
 
@@ -72,14 +72,22 @@ def stage_m32():
 
 @stage(63, "long-m32", "every test in C on 32 bits, plain and under ASan and UBSan", long=True)
 def stage_long_m32():
-    for preset, suffix in ("m32", " (32-bit)"), ("m32-asan", " (32-bit, ASan)"):
+    # What m32 makes of the corpus is known by the stage of that name.
+    for preset, suffix, without in (("m32", " (32-bit)", f"{NOT_HERE}|corpus"),
+                                    ("m32-asan", " (32-bit, ASan)", NOT_HERE)):
         if build(preset):
-            ctest(preset, "-LE", NOT_HERE, prefix=without_aslr(), suffix=suffix)
+            ctest(preset, "-LE", without, prefix=without_aslr(), suffix=suffix)
 
 
-@stage(64, "exhaustive", "the bounded-exhaustive tests, whole, under ASan with UBSan and MSan",
-       long=True)
+@stage(150, "exhaustive", "the bounded-exhaustive tests, whole, under ASan with UBSan",
+       long=True, one_core=True)
 def stage_exhaustive():
-    for preset, suffix in ("dev", ""), ("msan", " (msan)"):
-        if build(preset):
-            ctest(preset, "-L", "exhaustive", prefix=without_aslr(), suffix=suffix)
+    if build("dev"):
+        ctest("dev", "-L", "exhaustive", prefix=without_aslr(), jobs=1)
+
+
+@stage(152, "exhaustive-msan", "the bounded-exhaustive tests, whole, under MSan", long=True,
+       one_core=True)
+def stage_exhaustive_msan():
+    if build("msan"):
+        ctest("msan", "-L", "exhaustive", prefix=without_aslr(), suffix=" (msan)", jobs=1)

@@ -354,14 +354,20 @@ static void run(struct session *s)
     tw_loop_del(s->loop, &s->io);
 }
 
-/* A file without a single packet helps nobody who finds it later. */
-static void remove_if_useless(const struct session *s)
+/* What becomes of the file of a session that went wrong. Without a single packet it helps nobody
+ * who finds it later; what the service has written into it itself nobody has told of yet. */
+static void settle_file(struct session *s)
 {
+    const char *name = s->options->out;
     struct stat st;
 
-    if (s->status != TW_EXIT_OK && lstat(s->options->out, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_size == 0)
-        unlink(s->options->out);
+    if (s->status == TW_EXIT_OK || lstat(name, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    if (st.st_size == 0 && unlink(name) == 0)
+        tw_progress_say(&s->progress, "nothing was recorded, and %s is not kept", name);
+    else if (st.st_size > 0 && s->config->into_file)
+        tw_progress_say(&s->progress, "%s keeps what the service wrote before, %jd bytes", name,
+                        (intmax_t)st.st_size);
 }
 
 static void close_out(struct session *s)
@@ -382,7 +388,7 @@ static void close_out(struct session *s)
     else if (!ours && s->status == TW_EXIT_OK)
         tw_progress_say(&s->progress, "the service wrote the trace");
     if (!is_stdout)
-        remove_if_useless(s);
+        settle_file(s);
 }
 
 /* The connection first: without a service the file is not touched. */

@@ -256,18 +256,15 @@ class IntoFile(Case):
         self.is_trace(place / "new")
         self.assertFalse((self.folder / "new").exists())
 
-    def produce(self, *flags):
-        return run("produce", "--socket", self.folder / "producer", *flags)
-
-    def recorder(self, consumer, more):
+    def recorder(self, consumer, more, out="unused"):
         """A `record` that stays, of a session for numbered packets that has a file there."""
         config = self.file("config", '''
             buffers { size_kb: 4096 }
             data_sources { config { name: "tw.seq" } }
-            write_into_file: true output_path: "file" ''' + more)
+            write_into_file: true ''' + more)
         process = subprocess.Popen(
             [tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, "-o",
-             self.folder / "unused"],
+             self.folder / out],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.addCleanup(self.discard, process)
@@ -278,16 +275,37 @@ class IntoFile(Case):
                    "--payload", payload, "--rate", "0", "--stall")
         self.assertEqual(done.returncode, 0, done)
 
+    def count_numbered(self, path):
+        """field 900, for_testing, is what the numbered packets have"""
+        return sum(b"\xa2\x38" in p for p in packets_of(path.read_bytes()))
+
     def test_sigterm_writes_what_is_pending(self):
         consumer, process = self.service("--output-dir", self.folder)
-        self.recorder(consumer, "file_write_period_ms: 3600000")
+        self.recorder(consumer, 'output_path: "file" file_write_period_ms: 3600000')
         self.produce(500, 100)
         out = self.folder / "file"
         self.assertEqual(out.stat().st_size, 0)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(LIMIT), 0)
-        # field 900, for_testing, is what the numbered packets have
-        self.assertEqual(sum(b"\xa2\x38" in p for p in packets_of(out.read_bytes())), 500)
+        self.assertEqual(self.count_numbered(out), 500)
+        judge_trace(out)
+
+    def test_what_the_service_wrote_before_it_went_is_kept(self):
+        consumer, process = self.service()
+        out = self.folder / "out"
+        recorder = self.recorder(consumer, "file_write_period_ms: 100", "out")
+        self.produce(500, 100)
+        written = 0
+        while written < 500:
+            self.assertIsNone(recorder.poll())
+            with contextlib.suppress(AssertionError, IndexError):  # in the middle of a packet
+                written = self.count_numbered(out)
+        process.kill()
+        _, text = recorder.communicate(timeout=LIMIT)
+        self.assertEqual(recorder.returncode, 4, text)
+        self.assertIn("the session was lost", text)
+        self.assertIn(f"{out} keeps what the service wrote before, {out.stat().st_size} bytes", text)
+        self.assertEqual(self.count_numbered(out), 500)
         judge_trace(out)
 
     def test_a_full_disk_ends_the_session(self):
@@ -297,7 +315,7 @@ class IntoFile(Case):
         mount = f'mount -t tmpfs -o size=64k tmpfs {place} && exec "$@"'
         consumer, process = self.service(
             "--output-dir", place, within=["unshare", "-Urm", "sh", "-c", mount, "sh"])
-        recorder = self.recorder(consumer, "file_write_period_ms: 100")
+        recorder = self.recorder(consumer, 'output_path: "file" file_write_period_ms: 100')
         producer = subprocess.Popen(  # it would wait for another session to write the rest
             [tracewire, "produce", "--socket", self.folder / "producer", "--rate", "0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -403,8 +421,11 @@ class Record(Case):
         while "tracing started" not in process.stderr.readline():
             self.assertIsNone(process.poll())
         service.kill()
-        self.assertIn("lost", process.communicate(timeout=LIMIT)[1])
+        text = process.communicate(timeout=LIMIT)[1]
+        self.assertIn("lost", text)
+        self.assertIn("nothing was recorded", text)
         self.assertEqual(process.returncode, 4)
+        self.assertFalse((self.folder / "t.pftrace").exists())
 
     def test_a_peer_that_is_no_service_is_status_4(self):
         name = self.folder / "fake"

@@ -3,24 +3,7 @@
 #include <string.h>
 
 #include "tests/harness.h"
-#include "tests/service/rig.h"
-
-/* A producer with one data source in a running session. */
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    uint16_t buffer;
-};
-
-static void begin(struct scene *s)
-{
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    rig_enable(s->consumer, rig_config(&s->rig, "source"));
-    s->buffer = rig_buffer(s->producer);
-}
+#include "tests/service/session_scene.h"
 
 static const struct rig_reply *bind_writer(struct rig_peer *producer, uint32_t writer,
                                            uint32_t buffer)
@@ -33,17 +16,7 @@ static const struct rig_reply *bind_writer(struct rig_peer *producer, uint32_t w
     return rig_call(producer, TW_PRODUCER_REGISTER_TRACE_WRITER, &req.base);
 }
 
-static Tw__TraceStats *stats_of(struct rig_peer *consumer)
-{
-    Tw__GetTraceStatsResponse *response =
-        rig_decode(consumer, rig_call(consumer, TW_CONSUMER_GET_TRACE_STATS, NULL),
-                   &tw__get_trace_stats_response__descriptor);
-
-    assert_non_null(response);
-    return response->trace_stats;
-}
-
-static void disable(struct scene *s)
+static void disable(struct session_scene *s)
 {
     assert_true(rig_call(s->consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
 }
@@ -51,12 +24,12 @@ static void disable(struct scene *s)
 static void a_packet_comes_out_with_the_stamp_of_its_producer(void **state)
 {
     REQ("TW-SEC-003");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     Tw__TracePacket *packet;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     rig_emit(s.producer, 0, s.buffer, "hello");
     trace = rig_read(s.consumer);
     assert_true(trace.whole);
@@ -70,13 +43,13 @@ static void a_packet_comes_out_with_the_stamp_of_its_producer(void **state)
 
 static void writers_have_sequences_of_their_own(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     Tw__TracePacket *packets[3];
     struct rig_peer *other;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     other = rig_producer(&s.rig, "q");
     rig_register(other, "source");
     rig_emit(s.producer, 0, s.buffer, "one");
@@ -109,12 +82,12 @@ static void forged_packets_are_dropped_and_counted(void **state)
         {(const uint8_t *)"\xf8\x04\x01", 3},     {(const uint8_t *)"\x08", 1}, /* cut short */
     };
     enum { N = sizeof(forged) / sizeof(forged[0]) };
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct tw_bytes all[N + 1];
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     memcpy(all, forged, sizeof(forged));
     all[N] = rig_packet(&s.rig, "honest");
     rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, all, N + 1);
@@ -127,19 +100,19 @@ static void forged_packets_are_dropped_and_counted(void **state)
     for (size_t i = 0; i < trace.n; i++)
         if (trace.decoded[i]->trusted_packet_sequence_id != 1)
             assert_int_equal(trace.decoded[i]->data_case, TW__TRACE_PACKET__DATA_FOR_TESTING);
-    assert_int_equal(stats_of(s.consumer)->invalid_packets, N);
+    assert_int_equal(session_stats(s.consumer)->invalid_packets, N);
     rig_free(&s.rig);
 }
 
 static void museum_12_a_buffer_of_another_session_is_out_of_reach(void **state)
 {
     REQ("TW-PROD-020");
-    struct scene s;
+    struct session_scene s;
     struct rig_peer *stranger, *other;
     struct rig_trace trace;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     other = rig_consumer(&s.rig);
     rig_enable(other, rig_config(&s.rig, "elsewhere"));
     stranger = rig_producer(&s.rig, "stranger");
@@ -153,7 +126,7 @@ static void museum_12_a_buffer_of_another_session_is_out_of_reach(void **state)
     disable(&s);
     trace = rig_read(s.consumer);
     assert_int_equal(rig_find(&trace, "injected", NULL), 0);
-    assert_int_equal(stats_of(s.consumer)->chunks_discarded, 5);
+    assert_int_equal(session_stats(s.consumer)->chunks_discarded, 5);
     trace = rig_read(other);
     assert_int_equal(rig_find(&trace, "wrapped", NULL), 0);
     rig_free(&s.rig);
@@ -162,13 +135,13 @@ static void museum_12_a_buffer_of_another_session_is_out_of_reach(void **state)
 static void a_writer_keeps_to_the_buffer_it_is_bound_to(void **state)
 {
     REQ("TW-PROD-021");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct rig_peer *other;
     uint16_t second;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     other = rig_consumer(&s.rig);
     rig_enable(other, rig_config(&s.rig, "source"));
     second = rig_buffer(s.producer);
@@ -189,13 +162,13 @@ static void chunks_that_are_not_there_change_nothing(void **state)
 {
     REQ("TW-SHM-048");
     static const uint32_t pages[] = {0, 15, 16, UINT32_MAX};
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     for (size_t i = 0; i < 4; i++)
         rig_commit(s.producer, pages[i], s.buffer);
-    assert_int_equal(stats_of(s.consumer)->chunks_discarded, 4);
+    assert_int_equal(session_stats(s.consumer)->chunks_discarded, 4);
     rig_emit(s.producer, 0, s.buffer, "still works");
     assert_non_null(s.producer->conn);
     rig_free(&s.rig);
@@ -217,11 +190,11 @@ static void committing_before_there_is_memory_changes_nothing(void **state)
 static void a_chunk_is_free_again_after_its_commit(void **state)
 {
     REQ("TW-SHM-048");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     for (uint32_t i = 0; i < 10; i++) /* the same page every time */
         rig_emit(s.producer, i, s.buffer, "again");
     trace = rig_read(s.consumer);
@@ -232,12 +205,12 @@ static void a_chunk_is_free_again_after_its_commit(void **state)
 static void an_unfinished_chunk_is_scraped_at_the_end(void **state)
 {
     REQ("TW-SHM-020");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct tw_bytes packets[2];
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     packets[0] = rig_packet(&s.rig, "finished");
     packets[1] = rig_packet(&s.rig, "unfinished");
     bind_writer(s.producer, 1, s.buffer);
@@ -253,12 +226,12 @@ static void an_unfinished_chunk_is_scraped_at_the_end(void **state)
 
 static void a_scraped_chunk_that_is_committed_later_comes_once(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct tw_bytes packets[2];
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     packets[0] = rig_packet(&s.rig, "first");
     packets[1] = rig_packet(&s.rig, "second");
     bind_writer(s.producer, 1, s.buffer);
@@ -272,7 +245,7 @@ static void a_scraped_chunk_that_is_committed_later_comes_once(void **state)
     rig_free(&s.rig);
 }
 
-static void flush_often(struct scene *s, int times)
+static void flush_often(struct session_scene *s, int times)
 {
     Tw__CommitDataRequest ack = TW__COMMIT_DATA_REQUEST__INIT;
     uint64_t ids[8];
@@ -298,31 +271,31 @@ static void flush_often(struct scene *s, int times)
 static void flushes_that_end_together_are_scraped_for_once(void **state)
 {
     REQ("TW-SHM-020");
-    struct scene s;
+    struct session_scene s;
     struct tw_bytes packets[2];
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     packets[0] = packets[1] = rig_packet(&s.rig, "here");
     bind_writer(s.producer, 1, s.buffer);
     rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
               packets, 2);
     flush_often(&s, 8);
-    assert_int_equal(stats_of(s.consumer)->buffer_stats[0]->chunks_rewritten, 0);
+    assert_int_equal(session_stats(s.consumer)->buffer_stats[0]->chunks_rewritten, 0);
     flush_often(&s, 8); /* a chunk to patch is taken again each time */
-    assert_int_equal(stats_of(s.consumer)->buffer_stats[0]->chunks_rewritten, 1);
+    assert_int_equal(session_stats(s.consumer)->buffer_stats[0]->chunks_rewritten, 1);
     rig_free(&s.rig);
 }
 
 static void a_producer_that_leaves_is_scraped(void **state)
 {
     REQ("TW-SHM-020");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct tw_bytes packet;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     packet = rig_packet(&s.rig, "last words");
     bind_writer(s.producer, 1, s.buffer);
     rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, &packet, 1);
@@ -339,10 +312,10 @@ static void who_gets_the_id_of_a_writer_that_left_is_another(void **state)
     Tw__UnregisterTraceWriterRequest un = TW__UNREGISTER_TRACE_WRITER_REQUEST__INIT;
     Tw__TracePacket *first, *second;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     un.has_trace_writer_id = true;
     un.trace_writer_id = 1;
     bind_writer(s.producer, 1, s.buffer);
@@ -360,13 +333,13 @@ static void who_gets_the_id_of_a_writer_that_left_is_another(void **state)
 
 static void a_binding_ends_with_its_buffer(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     struct tw_bytes packet;
     uint16_t first;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     first = s.buffer;
     packet = rig_packet(&s.rig, "of the first session");
     bind_writer(s.producer, 1, first);
@@ -387,11 +360,11 @@ static void a_binding_ends_with_its_buffer(void **state)
 static void buffer_ids_are_not_used_again_soon(void **state)
 {
     REQ("TW-LIM-013");
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
     rig_enable(s.consumer, rig_config(&s.rig, "source"));
     rig_emit(s.producer, 0, s.buffer, "for the old session");

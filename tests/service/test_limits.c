@@ -8,22 +8,7 @@
 #include "service/producer.h"
 #include "service/sequences.h"
 #include "tests/harness.h"
-#include "tests/service/rig.h"
-
-/* A producer without a data source, and a consumer with a config that wants one. */
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    Tw__TraceConfig *config;
-};
-
-static void begin(struct scene *s)
-{
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    s->consumer = rig_consumer(&s->rig);
-    s->config = rig_config(&s->rig, "source");
-}
+#include "tests/service/session_scene.h"
 
 static bool registers(struct rig_peer *producer, const char *name)
 {
@@ -41,13 +26,13 @@ static bool registers(struct rig_peer *producer, const char *name)
 
 static void producers_are_counted(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_peer *late;
     const struct rig_reply *reply;
 
     REQ("TW-LIM-015");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     s.rig.service->n_producers = TW_PRODUCERS_MAX - 1;
     late = rig_connect(&s.rig, TW_SERVICE_PRODUCER);
     assert_true(rig_call(late, TW_PRODUCER_INITIALIZE_CONNECTION, NULL)->success);
@@ -63,13 +48,13 @@ static void producers_are_counted(void **state)
 static void names_are_cut(void **state)
 {
     static char name[2 * TW_NAME_MAX + 1];
-    struct scene s;
+    struct session_scene s;
     const struct tw_producer *producer;
 
     REQ("TW-LIM-019");
     (void)state;
     memset(name, 'x', sizeof(name) - 1);
-    begin(&s);
+    session_peers(&s);
     producer = rig_producer(&s.rig, name)->conn->producer;
     assert_int_equal(strlen(producer->name), TW_NAME_MAX);
     rig_register(s.producer, name);
@@ -109,11 +94,11 @@ static void names_are_cut_between_characters(void **state)
 
 static void data_sources_of_a_producer_are_counted(void **state)
 {
-    struct scene s;
+    struct session_scene s;
 
     REQ("TW-LIM-016");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     for (int i = 0; i < TW_DATA_SOURCES_MAX; i++)
         assert_true(registers(s.producer, "source"));
     assert_false(registers(s.producer, "source"));
@@ -126,11 +111,11 @@ static void instances_of_a_session_are_counted(void **state)
 {
     enum { WANTED = TW_INSTANCES_MAX / TW_DATA_SOURCES_MAX + 1 };
     Tw__TraceConfig__DataSource *wanted[WANTED];
-    struct scene s;
+    struct session_scene s;
 
     REQ("TW-LIM-017");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     for (int i = 0; i < WANTED; i++)
         wanted[i] = s.config->data_sources[0];
     s.config->data_sources = wanted;
@@ -146,12 +131,12 @@ static void instances_of_a_session_are_counted(void **state)
 
 static void flushes_that_wait_are_counted(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     uint64_t id;
 
     REQ("TW-LIM-018");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     rig_register(s.producer, "source");
     rig_enable(s.consumer, s.config);
     for (int i = 0; i < TW_FLUSHES_MAX - 1; i++) {
@@ -175,13 +160,13 @@ static uint64_t first_clock(const struct rig_trace *trace, size_t nth)
 
 static void the_first_clock_snapshot_and_the_newest_are_kept(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     uint64_t begun;
 
     REQ("TW-LIM-021");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     rig_enable(s.consumer, s.config);
     begun = s.rig.now_ns;
     rig_advance(&s.rig, 100 * TW_SNAPSHOT_INTERVAL_MS);
@@ -197,10 +182,10 @@ static size_t snapshots_every(uint32_t interval_ms)
 {
     Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
     size_t n = 0;
 
-    begin(&s);
+    session_peers(&s);
     builtin.has_snapshot_interval_ms = true;
     builtin.snapshot_interval_ms = interval_ms;
     s.config->builtin_data_sources = &builtin;
@@ -227,12 +212,12 @@ static void snapshots_have_a_period_and_that_a_least(void **state)
 
 static void lifecycle_events_are_counted(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
 
     REQ("TW-LIM-022");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     rig_enable(s.consumer, s.config);
     for (int i = 0; i < TW_LIFECYCLE_EVENTS_MAX; i++)
         rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL); /* two events each */
@@ -247,7 +232,7 @@ static void lifecycle_events_are_counted(void **state)
 
 static void sequences_of_a_session_are_counted(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     struct tw_session *session;
     struct rig_trace trace;
     struct tw_bytes packet;
@@ -255,7 +240,7 @@ static void sequences_of_a_session_are_counted(void **state)
 
     REQ("TW-LIM-036");
     (void)state;
-    begin(&s);
+    session_peers(&s);
     rig_register(s.producer, "source");
     rig_enable(s.consumer, s.config);
     buffer = rig_buffer(s.producer);

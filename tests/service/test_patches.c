@@ -4,34 +4,7 @@
 
 #include "service/limits.h"
 #include "tests/harness.h"
-#include "tests/service/rig.h"
-
-/* A producer with one data source in a running session. */
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    uint16_t buffer;
-};
-
-static void begin(struct scene *s)
-{
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    rig_enable(s->consumer, rig_config(&s->rig, "source"));
-    s->buffer = rig_buffer(s->producer);
-}
-
-static Tw__TraceStats *stats_of(struct rig_peer *consumer)
-{
-    Tw__GetTraceStatsResponse *response =
-        rig_decode(consumer, rig_call(consumer, TW_CONSUMER_GET_TRACE_STATS, NULL),
-                   &tw__get_trace_stats_response__descriptor);
-
-    assert_non_null(response);
-    return response->trace_stats;
-}
+#include "tests/service/session_scene.h"
 
 static struct tw_bytes bytes_of(const char *text)
 {
@@ -45,7 +18,7 @@ struct patches {
 };
 
 /* All of them at one offset. */
-static bool send_patches(struct scene *s, struct patches what, const struct tw_bytes *data,
+static bool send_patches(struct session_scene *s, struct patches what, const struct tw_bytes *data,
                          size_t n)
 {
     static Tw__CommitDataRequest__ChunkToPatch__Patch patches[TW_PATCHES_MAX + 1],
@@ -77,8 +50,8 @@ static bool send_patches(struct scene *s, struct patches what, const struct tw_b
     return rig_call(s->producer, TW_PRODUCER_COMMIT_DATA, &req.base)->success;
 }
 
-static void send_patch(struct scene *s, uint32_t chunk_id, uint32_t offset, struct tw_bytes data,
-                       bool more)
+static void send_patch(struct session_scene *s, uint32_t chunk_id, uint32_t offset,
+                       struct tw_bytes data, bool more)
 {
     struct patches what = {.chunk_id = chunk_id, .offset = offset, .more = more};
 
@@ -86,7 +59,7 @@ static void send_patch(struct scene *s, uint32_t chunk_id, uint32_t offset, stru
 }
 
 /* Chunk 0 has a packet whose text begins with four bytes that are not there yet. Where they go. */
-static uint32_t write_holed(struct scene *s)
+static uint32_t write_holed(struct session_scene *s)
 {
     struct tw_bytes packet = rig_packet(&s->rig, "abcdefgh");
     uint8_t holed[64];
@@ -100,7 +73,7 @@ static uint32_t write_holed(struct scene *s)
     return (uint32_t)packet.n - 4; /* four bytes of size come before it */
 }
 
-static size_t n_read(struct scene *s, const char *text)
+static size_t n_read(struct session_scene *s, const char *text)
 {
     struct rig_trace trace = rig_read(s->consumer);
 
@@ -109,11 +82,11 @@ static size_t n_read(struct scene *s, const char *text)
 
 static void a_patched_packet_waits_for_its_patch(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     uint32_t offset;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     offset = write_holed(&s);
     assert_int_equal(n_read(&s, "abcdefgh"), 0);
     send_patch(&s, 0, offset, bytes_of("abcd"), false);
@@ -126,12 +99,12 @@ static void patches_of_another_size_are_as_if_not_there(void **state)
     REQ("TW-PROD-046");
     const struct tw_bytes data[] = {bytes_of("xyz"), bytes_of("abcd"), bytes_of("vwxyz"),
                                     bytes_of("")};
-    struct scene s;
+    struct session_scene s;
     uint32_t offset;
     uint64_t flush;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     offset = write_holed(&s);
     flush = rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
     rig_pump(&s.rig);
@@ -139,8 +112,8 @@ static void patches_of_another_size_are_as_if_not_there(void **state)
     rig_advance(&s.rig, 0);
     assert_true(rig_last(s.consumer, flush)->success);
     assert_int_equal(n_read(&s, "abcdefgh"), 1);
-    assert_int_equal(stats_of(s.consumer)->patches_discarded, 3);
-    assert_int_equal(stats_of(s.consumer)->buffer_stats[0]->patches_succeeded, 1);
+    assert_int_equal(session_stats(s.consumer)->patches_discarded, 3);
+    assert_int_equal(session_stats(s.consumer)->buffer_stats[0]->patches_succeeded, 1);
     rig_free(&s.rig);
 }
 
@@ -149,15 +122,15 @@ static void too_many_patches_of_a_chunk_are_none(void **state)
     REQ("TW-LIM-020");
     struct tw_bytes data[TW_PATCHES_MAX + 1];
     struct patches what = {.chunk_id = 0};
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     what.offset = write_holed(&s);
     for (size_t i = 0; i < TW_ARRAY_LEN(data); i++)
         data[i] = bytes_of("abcd");
     assert_true(send_patches(&s, what, data, TW_PATCHES_MAX + 1));
-    assert_int_equal(stats_of(s.consumer)->patches_discarded, TW_PATCHES_MAX + 1);
+    assert_int_equal(session_stats(s.consumer)->patches_discarded, TW_PATCHES_MAX + 1);
     assert_int_equal(n_read(&s, "abcdefgh"), 0); /* it still waits */
     assert_true(send_patches(&s, what, data, TW_PATCHES_MAX));
     assert_int_equal(n_read(&s, "abcdefgh"), 1);
@@ -176,13 +149,13 @@ static void a_commit_moves_then_patches_then_acknowledges(void **state)
     uint8_t holed[64];
     struct tw_bytes packet;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
     uint64_t flush;
     size_t n;
 
     REQ("TW-PROD-023");
     (void)state;
-    begin(&s);
+    session_scene(&s);
     flush = rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
     rig_pump(&s.rig);
     packet = rig_packet(&s.rig, "abcdefgh");
@@ -216,12 +189,12 @@ static void a_commit_moves_then_patches_then_acknowledges(void **state)
 
 static void patches_out_of_bounds_are_not_applied(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     const Tw__TraceStats *stats;
     struct tw_bytes data = {(const uint8_t *)"abcdef", 4};
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     rig_write(s.producer, &(struct rig_chunk){.writer_id = 1, .flags = TW_CHUNK_NEEDS_PATCHING},
               &(struct tw_bytes){rig_packet(&s.rig, "text").p, 4}, 1);
     rig_commit(s.producer, 0, s.buffer);
@@ -230,7 +203,7 @@ static void patches_out_of_bounds_are_not_applied(void **state)
     for (uint32_t below = 0; below < 5; below++)
         send_patch(&s, 0, UINT32_MAX - below, data, false);
     send_patch(&s, 77, 0, data, false); /* no such chunk */
-    stats = stats_of(s.consumer);
+    stats = session_stats(s.consumer);
     assert_int_equal(stats->buffer_stats[0]->patches_succeeded, 0);
     assert_int_equal(stats->buffer_stats[0]->patches_failed, 13);
     assert_non_null(s.producer->conn);

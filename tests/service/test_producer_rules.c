@@ -9,7 +9,7 @@
 
 #include "base/req.h"
 #include "tests/harness.h"
-#include "tests/service/rig.h"
+#include "tests/service/session_scene.h"
 
 #define SETUP_TRACING TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_TRACING
 #define SETUP         TW__GET_ASYNC_COMMAND_RESPONSE__CMD_SETUP_DATA_SOURCE
@@ -103,20 +103,6 @@ static void memory_is_adopted_only_as_it_has_to_be(void **state)
     assert_false(adopted(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 4096, true));
 }
 
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    Tw__TraceConfig *config;
-};
-
-static void begin(struct scene *s)
-{
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    s->consumer = rig_consumer(&s->rig);
-    s->config = rig_config(&s->rig, "source");
-}
-
 /* The first entry of the producer's name counts, and only the first session. */
 static void sizes_of_memory_are_decided_once(void **state)
 {
@@ -126,10 +112,10 @@ static void sizes_of_memory_are_decided_once(void **state)
         const char *name;
         uint32_t kb;
     } entries[] = {{"q", 1024}, {"p", 128}, {"p", 512}};
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     for (size_t i = 0; i < TW_ARRAY_LEN(list); i++) {
         tw__trace_config__producer_config__init(&sizes[i]);
         sizes[i].producer_name = tw_pbc_str(entries[i].name);
@@ -204,10 +190,10 @@ static const char *register_error(struct rig_peer *producer, const char *name, u
 static void an_id_is_taken_once(void **state)
 {
     REQ("TW-PROD-027");
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     assert_null(register_error(s.producer, "source", 7));
     assert_null(register_error(s.producer, "source", 8));
     assert_null(register_error(s.producer, "source", 0));
@@ -249,10 +235,10 @@ static void an_update_is_for_one_data_source(void **state)
 
     (void)state;
     for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++) {
-        struct scene s;
+        struct session_scene s;
         uint64_t id;
 
-        begin(&s);
+        session_peers(&s);
         assert_null(register_error(s.producer, "source", cases[i].registered));
         id = rig_enable(s.consumer, s.config);
         update(s.producer, cases[i].name, cases[i].updated, true);
@@ -267,10 +253,10 @@ static void unregistering_ends_all_of_a_name(void **state)
 {
     REQ("TW-PROD-029");
     Tw__UnregisterDataSourceRequest req = TW__UNREGISTER_DATA_SOURCE_REQUEST__INIT;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     assert_null(register_error(s.producer, "source", 7));
     assert_null(register_error(s.producer, "source", 8));
     assert_null(register_error(s.producer, "other", 9));
@@ -291,12 +277,12 @@ static void museum_14_writers_come_and_go_in_any_order(void **state)
     REQ("TW-PROD-030");
     static const uint32_t ids[] = {1, 0, 32767, 32768, 65535, 65536, 65537, UINT32_MAX};
     uint32_t random = 1;
-    struct scene s;
+    struct session_scene s;
     struct rig_trace trace;
     uint32_t buffer_id;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     rig_register(s.producer, "source");
     rig_enable(s.consumer, s.config);
     buffer_id = rig_buffer(s.producer);
@@ -337,12 +323,12 @@ static void museum_15_notes_count_once_and_only_when_asked_for(void **state)
 {
     REQ("TW-PROD-031");
     Tw__DataSourceDescriptor descriptor = TW__DATA_SOURCE_DESCRIPTOR__INIT;
-    struct scene s;
+    struct session_scene s;
     struct rig_peer *other;
     uint64_t id, instance;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     other = rig_producer(&s.rig, "other");
     descriptor.name = tw_pbc_str("source");
     descriptor.has_will_notify_on_start = descriptor.will_notify_on_start = true;
@@ -380,10 +366,10 @@ static void patches_are_for_own_chunks(void **state)
     struct rig_peer *other;
     struct rig_trace trace;
     struct tw_bytes packet;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_peers(&s);
     other = rig_producer(&s.rig, "other");
     rig_register(s.producer, "source");
     rig_register(other, "source");

@@ -4,41 +4,13 @@
 
 #include "service/core.h"
 #include "tests/harness.h"
-#include "tests/service/rig.h"
+#include "tests/service/session_scene.h"
 
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    uint16_t buffer;
-};
-
-static void begin_with(struct scene *s, Tw__TraceConfig__BuiltinDataSource *builtin)
+static void begin_with(struct session_scene *s, Tw__TraceConfig__BuiltinDataSource *builtin)
 {
-    Tw__TraceConfig *config;
-
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    config = rig_config(&s->rig, "source");
-    config->builtin_data_sources = builtin;
-    rig_enable(s->consumer, config);
-    s->buffer = rig_buffer(s->producer);
-}
-
-static void begin(struct scene *s)
-{
-    begin_with(s, NULL);
-}
-
-static Tw__TraceStats *stats_of(struct rig_peer *consumer)
-{
-    Tw__GetTraceStatsResponse *response =
-        rig_decode(consumer, rig_call(consumer, TW_CONSUMER_GET_TRACE_STATS, NULL),
-                   &tw__get_trace_stats_response__descriptor);
-
-    assert_non_null(response);
-    return response->trace_stats;
+    session_peers(s);
+    s->config->builtin_data_sources = builtin;
+    session_run(s);
 }
 
 /* Whether a field is there: a flag of its own, a count, or a pointer. */
@@ -70,12 +42,12 @@ static void every_field_is_there(void **state)
     REQ("TW-BUF-080");
     REQ("TW-BUF-081");
     Tw__TraceStats *stats;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     rig_emit(s.producer, 0, s.buffer, "text");
-    stats = stats_of(s.consumer);
+    stats = session_stats(s.consumer);
     expect_all_set(&stats->base, "filter_stats");
     expect_all_set(&stats->buffer_stats[0]->base, "");
     expect_all_set(&stats->writer_stats[0]->base, "");
@@ -86,18 +58,18 @@ static void every_field_is_there(void **state)
 static void a_buffer_s_figures_are_its_own(void **state)
 {
     REQ("TW-BUF-080");
-    struct scene s;
+    struct session_scene s;
     const Tw__TraceStats__BufferStats *b;
     struct tw_trace_buffer_stats figures;
     uint64_t *each = (uint64_t *)&figures;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     for (size_t i = 0; i < sizeof(figures) / sizeof(*each); i++)
         each[i] = 100 + i;
     *(struct tw_trace_buffer_stats *)(uintptr_t)tw_trace_buffer_stats(
         s.rig.service->buffers[s.buffer]) = figures;
-    b = stats_of(s.consumer)->buffer_stats[0];
+    b = session_stats(s.consumer)->buffer_stats[0];
 #define SAME(field) assert_int_equal(b->field, figures.field)
     SAME(buffer_size);
     SAME(bytes_written);
@@ -130,15 +102,15 @@ static void a_writer_is_found_by_its_sequence_id(void **state)
     Tw__TraceStats *stats;
     Tw__TracePacket *packet;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
-    begin(&s);
+    session_scene(&s);
     rig_emit(s.producer, 0, s.buffer, "less than thirty");
     rig_emit(s.producer, 1, s.buffer, "less than thirty");
     trace = rig_read(s.consumer);
     assert_int_equal(rig_find(&trace, "less than thirty", &packet), 2);
-    stats = stats_of(s.consumer);
+    stats = session_stats(s.consumer);
     assert_int_equal(stats->n_writer_stats, 1);
     w = stats->writer_stats[0];
     assert_int_equal(w->sequence_id, packet->trusted_packet_sequence_id);
@@ -157,13 +129,13 @@ static void writers_are_left_out_if_asked_for(void **state)
     REQ("TW-BUF-081");
     Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
     Tw__TraceStats *stats;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     builtin.has_disable_chunk_usage_histograms = builtin.disable_chunk_usage_histograms = true;
     begin_with(&s, &builtin);
     rig_emit(s.producer, 0, s.buffer, "text");
-    stats = stats_of(s.consumer);
+    stats = session_stats(s.consumer);
     assert_int_equal(stats->n_writer_stats, 0);
     assert_int_equal(stats->n_chunk_payload_histogram_def, 0);
     assert_int_equal(stats->buffer_stats[0]->chunks_written, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service does again and again takes no memory: its allocator is counted while it runs. */
 #include "tests/harness.h"
-#include "tests/service/rig.h"
+#include "tests/service/session_scene.h"
 
 enum { WARM_UP = 4000, COUNTED = 1000 };
 
@@ -57,27 +57,16 @@ int __wrap_tw_service_run(struct tw_service_conn *conn)
     return rc;
 }
 
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    uint16_t buffer;
-};
-
-static void begin(struct scene *s)
+static void begin(struct session_scene *s)
 {
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    rig_enable(s->consumer, rig_config(&s->rig, "source"));
-    s->buffer = rig_buffer(s->producer);
+    session_scene(s);
     assert_true(allocations.n > 0); /* they are seen */
 }
 
 /* Until the ring has gone round, and everything is as large as it gets. */
 static void a_commit_takes_no_memory(void **state)
 {
-    struct scene s;
+    struct session_scene s;
     uint32_t chunk_id = 0;
 
     (void)state;
@@ -93,7 +82,7 @@ static void a_commit_takes_no_memory(void **state)
 
 static void a_sync_takes_no_memory(void **state)
 {
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);

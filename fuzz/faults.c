@@ -268,6 +268,7 @@ WRAP_CALL(mprotect, (void *p, size_t n, int prot), (p, n, prot))
 WRAP_OPEN(memfd_create, (const char *name, unsigned flags), (name, flags))
 WRAP_CALL(madvise, (void *p, size_t n, int advice), (p, n, advice))
 WRAP_CALL(ftruncate, (int fd, off_t n), (fd, n))
+WRAP(off_t, -1, lseek, (int fd, off_t at, int from), (fd, at, from))
 WRAP_CALL(fstat, (int fd, struct stat *st), (fd, st))
 WRAP_CALL(fstatfs, (int fd, struct statfs *st), (fd, st))
 WRAP_CALL(fsync, (int fd), (fd))
@@ -408,6 +409,15 @@ ssize_t __wrap_read(int fd, void *p, size_t n)
 {
     n = moves(FAULT_read, n);
     return n ? moved(FAULT_read, __real_read(fd, p, n)) : -1;
+}
+
+ssize_t __real_pread(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *p, size_t n, off_t at)
+{
+    size_t some = moves(FAULT_pread, n);
+
+    return some || !n ? __real_pread(fd, p, some, at) : -1;
 }
 
 ssize_t __real_write(int fd, const void *p, size_t n);

@@ -30,7 +30,9 @@
     X(close, false, EINTR, EIO, ENOSPC)                                                            \
     X(open, false, EACCES, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS, ENOENT, ELOOP, EINTR)            \
     X(openat, false, EACCES, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS, ENOENT, ELOOP, EINTR)          \
+    X(lseek, false, EINVAL, EOVERFLOW, ESPIPE)                                                     \
     X(read, false, EAGAIN, EINTR, EIO)                                                             \
+    X(pread, false, EINTR, EIO, EISDIR)                                                            \
     X(write, false, EAGAIN, EINTR, EIO, ENOSPC, EDQUOT, EFBIG, EPIPE)                              \
     X(writev, false, EAGAIN, EINTR, EIO, ENOSPC, EDQUOT, EFBIG, EPIPE)                             \
     X(fsync, false, EIO, ENOSPC, EDQUOT, EINTR)                                                    \

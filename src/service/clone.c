@@ -7,12 +7,15 @@
 #include "base/fd.h"
 #include "base/req.h"
 #include "service/clone_session.h"
+#include "service/file_writer.h"
 #include "service/flush.h"
 #include "service/session.h"
 #include "service/session_buffers.h"
 
 /* Stands for the session with the highest bugreport_score (basic_types.h at v58.2). */
 #define BUGREPORT_ID UINT64_MAX
+
+static const char no_memory[] = "the service is out of memory";
 
 /* Who asks, why, and for what, as producers are told; see flush.c. */
 enum { FLUSH_FOR_CLONE = 0x13, FLUSH_FOR_BUGREPORT = 0x100 };
@@ -22,25 +25,27 @@ bool tw_clone_takes_away(const struct tw_session *session, size_t i)
     return session->config->buffers[i]->transfer_on_clone;
 }
 
-static void answer(struct tw_clone *clone, const char *error)
+/* Success is that the connection has its clone. */
+static void answer(struct tw_service_conn *conn, struct tw_later *reply, const char *error)
 {
     Tw__CloneSessionResponse response = TW__CLONE_SESSION_RESPONSE__INIT;
 
-    clone->conn->cloning = NULL;
     if (error)
-        tw_conn_explain(clone->conn, error);
-    if (!clone->reply.wanted)
+        tw_conn_explain(conn, error);
+    if (!reply->wanted)
         return;
+    reply->wanted = false;
     response.has_success = true;
     response.success = !error;
     response.error = tw_pbc_str(error);
     if (!error) {
         response.has_uuid_msb = response.has_uuid_lsb = true;
-        response.uuid_msb = clone->conn->session->uuid_msb;
-        response.uuid_lsb = clone->conn->session->uuid_lsb;
+        response.uuid_msb = conn->session->uuid_msb;
+        response.uuid_lsb = conn->session->uuid_lsb;
         response.has_was_write_into_file = true;
+        response.was_write_into_file = conn->session->writer != NULL;
     }
-    tw_conn_reply(clone->conn, clone->reply.id, &response.base, false, -1);
+    tw_conn_reply(conn, reply->id, &response.base, false, -1);
 }
 
 static void free_clone(struct tw_clone *clone)
@@ -49,14 +54,24 @@ static void free_clone(struct tw_clone *clone)
     tw_flushes_forget_clone(clone);
     for (size_t i = 0; i < TW_SESSION_BUFFERS_MAX; i++)
         tw_trace_buffer_free(clone->buffers[i]);
+    tw_output_close(&clone->out);
+    tw_extract_close(&clone->before);
     tw_trigger_info_deinit(&clone->trigger);
     free(clone);
 }
 
 static void end_clone(struct tw_clone *clone, const char *error)
 {
-    answer(clone, error);
+    clone->conn->cloning = NULL;
+    answer(clone->conn, &clone->reply, error);
     free_clone(clone);
+}
+
+size_t tw_clone_n_fds(const struct tw_service_conn *conn)
+{
+    const struct tw_clone *clone = conn->cloning;
+
+    return clone ? tw_output_n_fds(&clone->out) + (size_t)(clone->before.fd >= 0) : 0;
 }
 
 bool tw_clone_allowed(const struct tw_service_conn *conn, const struct tw_session *session)
@@ -165,6 +180,8 @@ static struct tw_clone *new_clone(struct tw_service_conn *conn, struct tw_sessio
         return NULL;
     clone->session = session;
     clone->conn = conn;
+    clone->out = TW_OUTPUT_INIT;
+    clone->before = TW_EXTRACT_INIT;
     clone->started_ns = tw_service_now(session->service, CLOCK_BOOTTIME);
     clone->trigger.ns = req->clone_trigger_boot_time_ns;
     clone->trigger.delay_ms = req->clone_trigger_delay_ms;
@@ -189,22 +206,26 @@ static const char *refusal(const struct tw_service_conn *conn, const struct tw_s
         return "there is no such session";
     if (!tw_clone_allowed(conn, session))
         return "the session belongs to another user";
-    if (session->writer)
-        return "TW-CONS-059: the session writes into a file";
     return NULL;
 }
 
-static void answer_error(struct tw_service_conn *conn, const struct tw_host_call *call,
-                         const char *error)
+/* The file that goes on in another, as far as it is not written yet: both are open from now on. */
+static const char *open_files(struct tw_clone *clone, int *fd)
 {
-    Tw__CloneSessionResponse response = TW__CLONE_SESSION_RESPONSE__INIT;
+    REQ("TW-CONS-091");
+    REQ("TW-CONS-092");
+    REQ("TW-CONS-093");
+    const char *error = NULL;
 
-    tw_conn_explain(conn, error);
-    if (call->drop_reply)
-        return;
-    response.has_success = true;
-    response.error = tw_pbc_str(error);
-    tw_conn_reply(conn, call->request_id, &response.base, false, -1);
+    if (!tw_file_writer_busy(clone->session))
+        return NULL;
+    if (*fd < 0)
+        return "TW-CONS-091: the session writes into a file: its clone needs one, too";
+    if (tw_output_open(&clone->out, fd, &error))
+        return error;
+    if (tw_extract_open(&clone->before, &clone->session->writer->out))
+        return "TW-CONS-092: the session's file cannot be read back";
+    return NULL;
 }
 
 /* One flush for the buffers that are taken away, one for the others; whichever there are. The clone
@@ -227,18 +248,23 @@ void tw_clone_begin(struct tw_service_conn *conn, const struct tw_host_call *cal
     REQ("TW-CONS-053");
     int fd = tw_rx_take_fd(&conn->host.rx); /* for the file of sessions that write one */
     struct tw_session *session = find(conn->service, req);
+    struct tw_later reply = {.wanted = !call->drop_reply, .id = call->request_id};
     const char *error = refusal(conn, session);
-    struct tw_clone *clone = NULL;
+    struct tw_clone *clone = error ? NULL : new_clone(conn, session, req);
 
-    tw_fd_close(&fd);
-    if (!error && (clear_buffers(session) || !(clone = new_clone(conn, session, req))))
-        error = "the service is out of memory";
-    if (error) {
-        answer_error(conn, call, error);
-        return;
+    if (!clone) {
+        answer(conn, &reply, error ? error : no_memory);
+    } else {
+        clone->reply = reply;
+        error = open_files(clone, &fd);
+        if (!error && clear_buffers(session))
+            error = no_memory;
+        if (error)
+            end_clone(clone, error);
+        else
+            flush(conn, clone, flags_of(req));
     }
-    clone->reply = (struct tw_later){.wanted = !call->drop_reply, .id = call->request_id};
-    flush(conn, clone, flags_of(req));
+    tw_fd_close(&fd);
 }
 
 static int copy_buffers(struct tw_clone *clone, bool taken_away)
@@ -261,13 +287,67 @@ static int copy_buffers(struct tw_clone *clone, bool taken_away)
     return 0;
 }
 
+static const char no_buffers[] = "the service cannot allocate the trace buffers of the clone";
+
+/* What is in the file now and what is in the buffers now is all there is. */
+static const char *make_with_file(struct tw_clone *clone)
+{
+    REQ("TW-CONS-092");
+    const struct tw_file_writer *w = clone->session->writer;
+
+    if (w->error[0] || tw_extract_last(&clone->before, w->bytes))
+        return "TW-CONS-092: the session's file is not as the service wrote it";
+    if (copy_buffers(clone, false) || copy_buffers(clone, true))
+        return no_buffers;
+    return tw_clone_make_session(clone);
+}
+
+/* In the middle of a pass some of the trace is in neither. */
+static void go_on_with_file(struct tw_clone *clone)
+{
+    if (clone->n_flushes == 0 && !tw_file_writer_passing(clone->session))
+        end_clone(clone, make_with_file(clone));
+}
+
 void tw_clone_flushed(struct tw_clone *clone, bool taken_away, bool success)
 {
     clone->flush_failed |= !success;
-    if (copy_buffers(clone, taken_away))
-        end_clone(clone, "the service cannot allocate the trace buffers of the clone");
-    else if (--clone->n_flushes == 0)
+    clone->n_flushes--;
+    if (clone->out.fd >= 0)
+        go_on_with_file(clone);
+    else if (copy_buffers(clone, taken_away))
+        end_clone(clone, no_buffers);
+    else if (clone->n_flushes == 0)
         end_clone(clone, tw_clone_make_session(clone));
+}
+
+void tw_clones_pass_over(struct tw_session *session)
+{
+    struct tw_clone *clone, *next;
+
+    for (clone = TAILQ_FIRST(&session->clones); clone; clone = next) {
+        next = TAILQ_NEXT(clone, next);
+        if (clone->out.fd >= 0)
+            go_on_with_file(clone);
+    }
+}
+
+void tw_clone_written(struct tw_session *session)
+{
+    if (session->conn)
+        answer(session->conn, &session->writer->cloned, session->error);
+    if (session->error)
+        tw_session_let_go(session);
+    else
+        tw_session_written(session);
+}
+
+void tw_clone_left(struct tw_session *session)
+{
+    struct tw_file_writer *w = session->writer;
+
+    if (w && w->cloned.wanted)
+        answer(session->conn, &w->cloned, "the clone has ended before its file was complete");
 }
 
 void tw_clones_of_session_end(struct tw_session *session)

@@ -5,8 +5,9 @@
  * clone takes away (transfer_on_clone) are flushed and taken for themselves, so that slow ones do
  * not hold up the copies of the others.
  *
- * A clone is under way from the call until it is answered: it hangs on its session, and the
- * connection that waits for it points to it.
+ * A clone is under way until it has its buffers: it hangs on its session, and the connection that
+ * waits for it points to it. The one of a session that writes into a file needs a file, too: its
+ * writer (file_writer.h) fills that before the call is answered.
  */
 #pragma once
 
@@ -21,6 +22,15 @@ void tw_clone_begin(struct tw_service_conn *conn, const struct tw_host_call *cal
 void tw_clone_flushed(struct tw_clone *clone, bool taken_away, bool success);
 /* The session goes: whoever waits for a clone of it is told. */
 void tw_clones_of_session_end(struct tw_session *session);
+/* A pass of the session's file writer is over, or there will be no other. */
+void tw_clones_pass_over(struct tw_session *session);
+/* All of the clone is in its file, or session->error says why not: then it goes. */
+void tw_clone_written(struct tw_session *session);
+/* The clone leaves its connection: the call that waits for its file is answered, if there is one.
+ */
+void tw_clone_left(struct tw_session *session);
+/* Descriptors of the clone that the connection waits for. */
+size_t tw_clone_n_fds(const struct tw_service_conn *conn);
 /* The connection goes: nobody waits for its clone. */
 void tw_clone_of_conn_end(struct tw_service_conn *conn);
 

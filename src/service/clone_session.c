@@ -7,6 +7,7 @@
 #include "service/account.h"
 #include "service/clock_snapshot.h"
 #include "service/concurrent_sessions.h"
+#include "service/file_writer.h"
 #include "service/service_events.h"
 #include "service/session.h"
 #include "service/session_buffers.h"
@@ -111,6 +112,8 @@ const char *tw_clone_make_session(struct tw_clone *clone)
     error = check_room(session);
     if (!error)
         error = take_buffers(session, clone);
+    if (!error && clone->out.fd >= 0)
+        error = tw_file_writer_clone(session, clone);
     if (error) {
         tw_session_delete(session);
         return error;

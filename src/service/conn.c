@@ -149,7 +149,7 @@ static size_t n_descriptors(const struct tw_service_conn *conn)
     const struct tw_host *host = &conn->host;
 
     return 1 + host->rx.n_fds + (host->rx.frame_fd >= 0) + host->tx.n_fds +
-           (conn->producer && conn->producer->shm.fd >= 0);
+           (conn->producer && conn->producer->shm.fd >= 0) + tw_clone_n_fds(conn);
 }
 
 void tw_conn_charge(struct tw_service_conn *conn)

@@ -24,6 +24,7 @@
 #include "service/packet_source.h"
 #include "service/patterns.h"
 #include "service/trace_buffer.h"
+#include "service/trace_extract.h"
 #include "service/trigger_history.h"
 #include "service/triggers.h"
 #include "smb/shm.h"
@@ -136,6 +137,8 @@ struct tw_clone {
     size_t n_flushes;                  /* that have not ended */
     bool flush_failed;
     struct tw_trigger_info trigger; /* that made the consumer ask, as it says; no name: none did */
+    struct tw_output out; /* of a session that writes into a file: where the clone's trace goes */
+    struct tw_extract before; /* what is in the session's file */
 };
 
 enum tw_session_state {

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/req.h"
-#include "service/core.h"
+#include "service/clone.h"
 #include "service/flush.h"
 #include "service/observe.h"
 #include "service/session.h"
@@ -64,6 +64,7 @@ static struct tw_file_writer *new_writer(struct tw_session *session)
         return NULL;
     w->session = session;
     w->out = TW_OUTPUT_INIT;
+    w->before = TW_EXTRACT_INIT;
     w->waiting = TW_GATHER_INIT(WAITING_MAX);
     w->max_bytes =
         c->has_max_file_size_bytes && c->max_file_size_bytes ? c->max_file_size_bytes : UINT64_MAX;
@@ -132,6 +133,7 @@ static void close_output(struct tw_file_writer *w)
     tw_packet_source_deinit(&w->source);
     tw_gather_deinit(&w->waiting);
     tw_output_close(&w->out);
+    tw_extract_close(&w->before);
     TW_IGNORE(tw_charge_set(&w->session->charge, TW_QUOTA_DESCRIPTORS, 0)); /* less is possible */
 }
 
@@ -145,6 +147,11 @@ void tw_file_writer_free(struct tw_session *session)
         close_output(w);
     session->writer = NULL;
     free(w);
+}
+
+bool tw_file_writer_passing(const struct tw_session *session)
+{
+    return session->writer && session->writer->passing;
 }
 
 bool tw_file_writer_busy(const struct tw_session *session)
@@ -170,6 +177,8 @@ static void done(struct tw_file_writer *w)
         tw_session_disable(session);
     else if (session->state == TW_SESSION_DISABLED)
         tw_session_written(session);
+    else if (session->state == TW_SESSION_CLONED)
+        tw_clone_written(session);
 }
 
 static void fail(struct tw_file_writer *w, int rc)
@@ -180,6 +189,8 @@ static void fail(struct tw_file_writer *w, int rc)
     snprintf(w->error, sizeof(w->error), "TW-TRACE-018: the trace file: %s", why);
     if (!w->session->error)
         w->session->error = w->error;
+    w->passing = false;
+    tw_clones_pass_over(w->session);
     done(w);
 }
 
@@ -229,11 +240,24 @@ static int put_packet(struct tw_file_writer *w, const struct tw_packet *packet)
     return rc;
 }
 
+/* A turn's worth of what goes before the packets. */
+static int gather_before(struct tw_file_writer *w)
+{
+    int rc = tw_extract_read(&w->before, &w->waiting, TW_FILE_BYTES_PER_TURN);
+
+    if (rc || w->before.left > 0)
+        return rc;
+    tw_extract_close(&w->before);
+    return tw_packet_source_begin(&w->source, w->session);
+}
+
 /* A turn's worth of packets. TW_MORE: the pass has no more; TW_E_LIMIT: nor may the file. */
 static int gather(struct tw_file_writer *w)
 {
     REQ("TW-LIM-110");
     REQ("TW-LIM-111");
+    if (w->before.fd >= 0)
+        return gather_before(w);
     for (int i = 0; i < TW_FILE_PACKETS_PER_TURN; i++) {
         struct tw_packet packet;
         int rc = tw_packet_source_next(&w->source, &packet);
@@ -257,6 +281,7 @@ static void end_pass(struct tw_file_writer *w)
     tw_packet_source_deinit(&w->source);
     if (w->sync || over)
         tw_output_sync(&w->out);
+    tw_clones_pass_over(w->session);
     if (over)
         done(w);
     else if (w->again)
@@ -314,7 +339,7 @@ void tw_file_writer_complete(struct tw_session *session)
 {
     struct tw_file_writer *w = session->writer;
 
-    while (tw_file_writer_busy(session) && !w->blocked) {
+    while (tw_file_writer_busy(session) && !w->blocked && session->state != TW_SESSION_CLONED) {
         tw_timer_clear(session->service->timers, &w->turn);
         take_turn(w);
     }
@@ -346,6 +371,31 @@ static void on_period(struct tw_timer *timer)
         tw_flush_and_write(w->session);
     else
         tw_file_writer_pass(w->session);
+}
+
+const char *tw_file_writer_clone(struct tw_session *session, struct tw_clone *clone)
+{
+    REQ("TW-CONS-091");
+    struct tw_file_writer *w = new_writer(session);
+    size_t n_fds = tw_output_n_fds(&clone->out) + 1;
+
+    session->writer = w;
+    if (!w)
+        return "the service is out of memory";
+    if (tw_charge_set(&session->charge, TW_QUOTA_DESCRIPTORS, n_fds))
+        return tw_quotas[TW_QUOTA_DESCRIPTORS].passed;
+    tw_service_arm(session->service, &w->turn, 0);
+    if (!tw_timer_is_set(&w->turn))
+        return "the service is out of memory";
+    w->passing = w->last = true;
+    w->max_bytes = UINT64_MAX;
+    w->out = clone->out;
+    w->before = clone->before;
+    w->cloned = clone->reply;
+    clone->out = TW_OUTPUT_INIT;
+    clone->before = TW_EXTRACT_INIT;
+    clone->reply.wanted = false;
+    return NULL;
 }
 
 void tw_file_writer_start(struct tw_session *session)

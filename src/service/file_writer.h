@@ -11,7 +11,9 @@
 
 #include "base/gather.h"
 #include "base/timers.h"
+#include "service/core.h"
 #include "service/packet_source.h"
+#include "service/trace_extract.h"
 #include "service/trace_output.h"
 
 enum tw_write_flush {
@@ -38,6 +40,8 @@ struct tw_file_writer {
     struct tw_packet_source source;
     struct tw_gather waiting; /* of the pass, not written yet */
     uint64_t moved_ns;        /* when the other end took something last, CLOCK_MONOTONIC */
+    struct tw_extract before; /* of a clone: what goes first, from the original's file */
+    struct tw_later cloned;   /* CloneSession: answered when all is written */
     char error[TW_FILE_ERROR_MAX];
 };
 
@@ -46,6 +50,9 @@ struct tw_file_writer {
  * is none, is taken in any case. On failure *ret_error is a static text for the consumer.
  */
 TW_MUST_USE int tw_file_writer_open(struct tw_session *session, int fd, const char **ret_error);
+/* The writer of a clone, at work: writes what clone->before has, then one pass, and then answers
+ * clone->reply. Takes these and clone->out. NULL, or why not: a static text. */
+TW_MUST_USE const char *tw_file_writer_clone(struct tw_session *session, struct tw_clone *clone);
 /* Without a word, whatever waits. */
 void tw_file_writer_free(struct tw_session *session);
 
@@ -56,8 +63,10 @@ void tw_file_writer_pass(struct tw_session *session);
 /* The session is disabled, and its buffers have all they will ever have: begins the last pass, and
  * tells the consumer when it is done. */
 void tw_file_writer_finish(struct tw_session *session);
-/* After that: all that can be written without waiting, at once. */
+/* After that: all that can be written without waiting, at once; but not of a clone. */
 void tw_file_writer_complete(struct tw_session *session);
+/* Whether a pass is under way: what has left the buffers is not all in the file. */
+bool tw_file_writer_passing(const struct tw_session *session);
 /* Whether something is still to be written. */
 bool tw_file_writer_busy(const struct tw_session *session);
 /* How often producers flush in a session that would do it every configured_ms without a file. */

@@ -64,6 +64,7 @@ static const char *const needed[] = {
     "memfd_create",
     "newfstatat",
     "pipe2",
+    "pread64",
     "pwrite64",
     "pwritev",
     "read",

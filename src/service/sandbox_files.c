@@ -74,7 +74,9 @@ int tw_sandbox_files(const struct tw_sandbox *sandbox)
         if (sandbox->paths[i])
             rc = allow_unlink(ruleset, sandbox->paths[i]);
     if (!rc && sandbox->output_dir)
-        rc = allow(ruleset, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE,
+        rc = allow(ruleset,
+                   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                       LANDLOCK_ACCESS_FS_READ_FILE, /* for clones: what was written, again */
                    sandbox->output_dir);
     if (!rc && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         rc = -errno;

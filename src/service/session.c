@@ -301,6 +301,7 @@ void tw_session_leave(struct tw_session *session)
 
     tw_observe_run(session->conn); /* as much as fits; nobody is left to wait for the rest */
     tw_observe_forget(session);
+    tw_clone_left(session);
     tw_flushes_refuse(session);
     tw_reading_cancel(session->conn);
     session->conn->session = NULL;

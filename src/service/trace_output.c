@@ -101,7 +101,7 @@ int tw_output_create(int dir_fd, const char *dir, const char *path, int *ret_fd)
 {
     REQ("TW-TRACE-014");
     const struct open_how how = {
-        .flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+        .flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
         .mode = 0644,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };

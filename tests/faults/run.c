@@ -143,8 +143,8 @@ static void run_once(const struct fault_plan *plan)
 
 static bool moves_bytes(size_t what)
 {
-    return what == FAULT_read || what == FAULT_write || what == FAULT_writev ||
-           what == FAULT_recvmsg || what == FAULT_sendmsg;
+    return what == FAULT_read || what == FAULT_pread || what == FAULT_write ||
+           what == FAULT_writev || what == FAULT_recvmsg || what == FAULT_sendmsg;
 }
 
 /* Skips what earlier processes have done, and what is not in the sample. */

@@ -3,9 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/harness.h"
 
 #include "base/fd.h"
-#include "tests/harness.h"
+#include "wire/reader.h"
 
 void file_scene(struct file_scene *s, const char *output_dir)
 {
@@ -61,6 +65,48 @@ int file_new(int *ret_read)
     *ret_read = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     assert_true(*ret_read >= 0);
     return fd;
+}
+
+struct rig_trace file_trace_of(struct file_scene *s, struct tw_bytes bytes)
+{
+    struct rig_trace trace = {.packets = tw_arena_alloc(&s->rig.arena, bytes.n * 16 + 16),
+                              .decoded = tw_arena_alloc(&s->rig.arena, bytes.n * 8 + 8)};
+    struct tw_reader r = tw_reader_of(bytes);
+    struct tw_field f;
+    int rc;
+
+    while (!(rc = tw_read_field(&r, &f))) {
+        ProtobufCMessage *msg;
+
+        assert_int_equal(f.number, 1);
+        assert_int_equal(tw_pbc_unpack(&tw__trace_packet__descriptor, &s->rig.arena, f.bytes, &msg),
+                         0);
+        trace.packets[trace.n] = f.bytes;
+        trace.decoded[trace.n++] = (Tw__TracePacket *)msg;
+    }
+    trace.whole = rc == TW_MORE;
+    return trace;
+}
+
+struct rig_trace file_trace(struct file_scene *s, int fd)
+{
+    struct stat st;
+    uint8_t *bytes;
+
+    REQ("TW-TRACE-011");
+    assert_int_equal(fstat(fd, &st), 0);
+    bytes = tw_arena_alloc(&s->rig.arena, (size_t)st.st_size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+    return file_trace_of(s, (struct tw_bytes){bytes, (size_t)st.st_size});
+}
+
+size_t file_found(struct file_scene *s, int fd, const char *text)
+{
+    struct rig_trace trace = file_trace(s, fd);
+
+    assert_true(trace.whole);
+    return rig_find(&trace, text, NULL);
 }
 
 void file_end(struct file_scene *s, int read_fd)

@@ -29,3 +29,9 @@ Tw__EnableTracingResponse *file_ended(struct file_scene *s);
 const char *file_error(struct file_scene *s);
 /* A file, and a second descriptor to read it by. */
 int file_new(int *ret_read);
+/* The packets of a Trace message, as rig_read() has them. */
+struct rig_trace file_trace_of(struct file_scene *s, struct tw_bytes bytes);
+/* Those that the file has so far. */
+struct rig_trace file_trace(struct file_scene *s, int fd);
+/* How many packets with this text there are; the file is a whole message at any time. */
+size_t file_found(struct file_scene *s, int fd, const char *text);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CloneSession: a copy of what a session has recorded, while it goes on. */
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "service/core.h"
@@ -423,20 +422,6 @@ static void a_clone_is_only_read(void **state)
     rig_free(&s.rig);
 }
 
-static void a_session_with_a_file_is_not_cloned(void **state)
-{
-    struct scene s;
-    int fd = memfd_create("trace", MFD_CLOEXEC);
-
-    REQ("TW-CONS-059");
-    (void)state;
-    begin(&s);
-    s.config->has_write_into_file = s.config->write_into_file = true;
-    rig_enable_with(s.consumer, s.config, fd);
-    assert_true(fails(s.cloner, ask_by_name(s.cloner, "name"), "TW-CONS-059"));
-    rig_free(&s.rig);
-}
-
 static void a_clone_says_what_it_was_made_for(void **state)
 {
     Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
@@ -514,7 +499,6 @@ int main(void)
         tw_unit_test(who_goes_meanwhile_is_missed),
         tw_unit_test(clones_count_as_sessions),
         tw_unit_test(a_clone_is_only_read),
-        tw_unit_test(a_session_with_a_file_is_not_cloned),
         tw_unit_test(a_clone_says_what_it_was_made_for),
         tw_unit_test(without_a_reply_there_is_a_clone_all_the_same),
         tw_unit_test(bug_reports_are_made_otherwise_now),

@@ -14,50 +14,6 @@
 
 #include "base/fd.h"
 #include "service/core.h"
-#include "wire/reader.h"
-
-static struct rig_trace trace_of(struct file_scene *s, struct tw_bytes bytes)
-{
-    struct rig_trace trace = {.packets = tw_arena_alloc(&s->rig.arena, bytes.n * 16 + 16),
-                              .decoded = tw_arena_alloc(&s->rig.arena, bytes.n * 8 + 8)};
-    struct tw_reader r = tw_reader_of(bytes);
-    struct tw_field f;
-    int rc;
-
-    while (!(rc = tw_read_field(&r, &f))) {
-        ProtobufCMessage *msg;
-
-        assert_int_equal(f.number, 1);
-        assert_int_equal(tw_pbc_unpack(&tw__trace_packet__descriptor, &s->rig.arena, f.bytes, &msg),
-                         0);
-        trace.packets[trace.n] = f.bytes;
-        trace.decoded[trace.n++] = (Tw__TracePacket *)msg;
-    }
-    trace.whole = rc == TW_MORE;
-    return trace;
-}
-
-/* What the file has so far, which is always a whole Trace message. */
-static struct rig_trace file(struct file_scene *s, int fd)
-{
-    struct stat st;
-    uint8_t *bytes;
-
-    REQ("TW-TRACE-011");
-    assert_int_equal(fstat(fd, &st), 0);
-    bytes = tw_arena_alloc(&s->rig.arena, (size_t)st.st_size + 1);
-    assert_non_null(bytes);
-    assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
-    return trace_of(s, (struct tw_bytes){bytes, (size_t)st.st_size});
-}
-
-static size_t found(struct file_scene *s, int fd, const char *text)
-{
-    struct rig_trace trace = file(s, fd);
-
-    assert_true(trace.whole);
-    return rig_find(&trace, text, NULL);
-}
 
 static void every_period_brings_what_there_is(void **state)
 {
@@ -72,17 +28,17 @@ static void every_period_brings_what_there_is(void **state)
     file_enable(&s, file_new(&fd));
     file_emit(&s, "one");
     rig_advance(&s.rig, 1);
-    assert_int_equal(found(&s, fd, "one"), 0);
+    assert_int_equal(file_found(&s, fd, "one"), 0);
     rig_advance(&s.rig, PERIOD_MS);
-    assert_int_equal(found(&s, fd, "one"), 1);
+    assert_int_equal(file_found(&s, fd, "one"), 1);
     file_emit(&s, "two");
     rig_advance(&s.rig, PERIOD_MS);
-    assert_int_equal(found(&s, fd, "two"), 1);
+    assert_int_equal(file_found(&s, fd, "two"), 1);
     file_emit(&s, "three");
     assert_null(file_ended(&s));
     file_disable(&s);
     assert_string_equal(file_error(&s), "");
-    trace = file(&s, fd);
+    trace = file_trace(&s, fd);
     assert_true(trace.whole);
     assert_int_equal(rig_find(&trace, "one", NULL), 1);
     assert_int_equal(rig_find(&trace, "three", NULL), 1);
@@ -104,9 +60,9 @@ static void periods_begin_at_multiples_of_themselves(void **state)
     file_enable(&s, file_new(&fd));
     file_emit(&s, "one");
     rig_advance(&s.rig, 299);
-    assert_int_equal(found(&s, fd, "one"), 0);
+    assert_int_equal(file_found(&s, fd, "one"), 0);
     rig_advance(&s.rig, 2);
-    assert_int_equal(found(&s, fd, "one"), 1);
+    assert_int_equal(file_found(&s, fd, "one"), 1);
     file_end(&s, fd);
 }
 
@@ -123,7 +79,7 @@ static uint64_t delay_with(uint32_t period_ms)
     file_enable(&s, file_new(&fd));
     file_emit(&s, "one");
     begin_ns = s.rig.now_ns;
-    for (int i = 0; i < 200 && !found(&s, fd, "one"); i++)
+    for (int i = 0; i < 200 && !file_found(&s, fd, "one"); i++)
         rig_advance(&s.rig, 50);
     delay = (s.rig.now_ns - begin_ns) / 1000000;
     file_end(&s, fd);
@@ -201,7 +157,7 @@ static void the_consumer_cannot_read_it_too(void **state)
     assert_nothing_to_read(&s);
     file_disable(&s);
     assert_nothing_to_read(&s);
-    assert_int_equal(found(&s, fd, "one"), 1);
+    assert_int_equal(file_found(&s, fd, "one"), 1);
     file_end(&s, fd);
 }
 
@@ -217,7 +173,7 @@ static void a_consumer_that_goes_leaves_a_whole_file(void **state)
     file_emit(&s, "one");
     rig_disconnect(s.consumer);
     rig_advance(&s.rig, 10);
-    assert_int_equal(found(&s, fd, "one"), 1);
+    assert_int_equal(file_found(&s, fd, "one"), 1);
     assert_true(TAILQ_EMPTY(&s.rig.service->sessions));
     file_end(&s, fd);
 }
@@ -234,7 +190,7 @@ static void a_service_that_goes_leaves_a_whole_file(void **state)
     file_emit(&s, "one");
     rig_free(&s.rig);
     rig_init(&s.rig);
-    assert_int_equal(found(&s, fd, "one"), 1);
+    assert_int_equal(file_found(&s, fd, "one"), 1);
     file_end(&s, fd);
 }
 
@@ -258,7 +214,7 @@ static void the_file_stays_under_its_size(void **state)
         file_emit(&s, text);
     rig_advance(&s.rig, PERIOD_MS + 10);
     assert_string_equal(file_error(&s), "");
-    assert_true(found(&s, fd, text) >= 10);
+    assert_true(file_found(&s, fd, text) >= 10);
     assert_int_equal(fstat(fd, &st), 0);
     assert_in_range(st.st_size, MAX - 1100, MAX - 1);
     file_end(&s, fd);
@@ -309,7 +265,7 @@ static void a_descriptor_that_nobody_wants_is_closed(void **state)
     file_enable(&s, file_new(&fd));
     file_emit(&s, "one");
     rig_advance(&s.rig, 10 * PERIOD_MS);
-    assert_int_equal(found(&s, fd, "one"), 0);
+    assert_int_equal(file_found(&s, fd, "one"), 0);
     file_end(&s, fd);
 }
 
@@ -334,7 +290,7 @@ static struct rig_trace drain(struct file_scene *s, int fd)
     }
     copy = tw_arena_alloc(&s->rig.arena, got.n);
     memcpy(copy, got.p, got.n);
-    trace = trace_of(s, (struct tw_bytes){copy, got.n});
+    trace = file_trace_of(s, (struct tw_bytes){copy, got.n});
     tw_buf_deinit(&got);
     return trace;
 }
@@ -469,7 +425,7 @@ static void a_large_buffer_takes_many_turns(void **state)
     assert_int_equal(fstat(fd, &st), 0);
     assert_in_range(st.st_size, 1024 * 1024, 1024 * 1024 + 8192);
     rig_advance(&s.rig, 10);
-    assert_int_equal(found(&s, fd, text), PACKETS);
+    assert_int_equal(file_found(&s, fd, text), PACKETS);
     file_end(&s, fd);
 }
 

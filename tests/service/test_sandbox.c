@@ -203,13 +203,16 @@ static void only_the_sockets_may_be_removed(void **state)
     touch(socket_path);
 }
 
+/* And reads it back, as clones do. */
 static int make_output(void)
 {
-    char path[64];
-    struct open_how how = {.flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, .mode = 0600};
+    char path[64], byte;
+    struct open_how how = {.flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, .mode = 0600};
+    int fd;
 
     snprintf(path, sizeof(path), "%s/socket.trace", folder);
-    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    return fd < 0 ? fd : (int)pread(fd, &byte, 1, lseek(fd, 0, SEEK_CUR));
 }
 
 /* Only with an output directory, and only there. */

@@ -1,60 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/change_config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/req.h"
 #include "service/session.h"
 
-/* Encodes config as it would be without its producer filters. */
-static int pack_rest(const Tw__TraceConfig *config, struct tw_buf *out)
+/* The fields that may change, all of TraceConfig.DataSource. */
+static bool may_change(const ProtobufCFieldDescriptor *field)
 {
-    size_t n = config->n_data_sources;
-    Tw__TraceConfig__DataSource *sources = reallocarray(NULL, n + 1, sizeof(*sources));
-    Tw__TraceConfig__DataSource **list = reallocarray(NULL, n + 1, sizeof(*list));
-    Tw__TraceConfig rest = *config; /* shares what it points to, only read here */
-    int rc = TW_E_REFUSED;
-
-    if (sources && list) {
-        for (size_t i = 0; i < n; i++) {
-            sources[i] = *config->data_sources[i];
-            sources[i].n_producer_name_filter = 0;
-            list[i] = &sources[i];
-        }
-        rest.data_sources = list;
-        rc = tw_pbc_pack(&rest.base, out);
-    }
-    free(list);
-    free(sources);
-    return rc;
+    REQ("TW-CONS-020");
+    return strcmp(field->name, "producer_name_filter") == 0 ||
+           strcmp(field->name, "producer_name_regex_filter") == 0;
 }
 
-static bool differs_in_filters_only(const Tw__TraceConfig *a, const Tw__TraceConfig *b)
+static void exchange_filters(Tw__TraceConfig *a, Tw__TraceConfig *b)
 {
-    struct tw_buf rest_a = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
-    struct tw_buf rest_b = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
-    /* Neither is empty: a is of a session, which has buffers. */
-    bool same = !pack_rest(a, &rest_a) && !pack_rest(b, &rest_b) && rest_a.n == rest_b.n &&
-                memcmp(rest_a.p, rest_b.p, rest_a.n) == 0;
+    for (size_t i = 0; i < a->n_data_sources; i++) {
+        Tw__TraceConfig__DataSource *x = a->data_sources[i], *y = b->data_sources[i], was = *x;
 
-    tw_buf_deinit(&rest_a);
-    tw_buf_deinit(&rest_b);
-    return same;
+        x->n_producer_name_filter = y->n_producer_name_filter;
+        x->producer_name_filter = y->producer_name_filter;
+        x->n_producer_name_regex_filter = y->n_producer_name_regex_filter;
+        x->producer_name_regex_filter = y->producer_name_regex_filter;
+        y->n_producer_name_filter = was.n_producer_name_filter;
+        y->producer_name_filter = was.producer_name_filter;
+        y->n_producer_name_regex_filter = was.n_producer_name_regex_filter;
+        y->producer_name_regex_filter = was.producer_name_regex_filter;
+    }
 }
 
-/* The filters now lie in arena, which the session keeps for as long as it uses them. */
-static void take_filters(struct tw_session *session, const Tw__TraceConfig *from,
-                         struct tw_arena arena)
+/* The session has the filters of from on success. */
+static const char *take_filters(struct tw_session *session, Tw__TraceConfig *from)
 {
-    for (size_t i = 0; i < from->n_data_sources; i++) {
-        Tw__TraceConfig__DataSource *to = session->config->data_sources[i];
+    struct tw_patterns patterns = {.n = 0};
+    const char *why;
 
-        to->n_producer_name_filter = from->data_sources[i]->n_producer_name_filter;
-        to->producer_name_filter = from->data_sources[i]->producer_name_filter;
+    exchange_filters(session->config, from);
+    if (tw_patterns_init(&patterns, session->config, &why)) {
+        tw_patterns_deinit(&patterns);
+        exchange_filters(session->config, from);
+        return why;
     }
-    tw_arena_deinit(&session->filters);
-    session->filters = arena;
+    tw_patterns_deinit(&session->patterns);
+    session->patterns = patterns;
+    return NULL;
 }
 
 const char *tw_session_change_config(struct tw_session *session, struct tw_bytes config)
@@ -69,13 +59,16 @@ const char *tw_session_change_config(struct tw_session *session, struct tw_bytes
         return "TW-CONS-021: the session has ended";
     if (tw_pbc_unpack(&tw__trace_config__descriptor, &arena, config, &msg))
         why = "TW-CONS-021: the new trace config is malformed or costs too much to decode";
-    else if (!differs_in_filters_only(session->config, (Tw__TraceConfig *)msg))
-        why = "TW-CONS-021: more than producer_name_filter changes";
+    else if (!tw_pbc_equal(&session->config->base, msg, may_change))
+        why = "TW-CONS-021: more than the producer filters changes";
+    else
+        why = take_filters(session, (Tw__TraceConfig *)msg);
     if (why) {
         tw_arena_deinit(&arena);
         return why;
     }
-    take_filters(session, (Tw__TraceConfig *)msg, arena);
+    tw_arena_deinit(&session->filters);
+    session->filters = arena; /* the filters lie there */
     tw_session_join_all(session);
     tw_session_check_started(session);
     return NULL;

@@ -98,9 +98,60 @@ static void no_filter_lets_everybody_in(void **state)
     rig_free(&s.rig);
 }
 
+static void patterns_let_producers_in(void **state)
+{
+    char *regex[] = {tw_pbc_str("t.*"), tw_pbc_str("(")};
+    Tw__TraceConfig__DataSource *source;
+    struct rig_peer *three;
+    struct scene s;
+
+    REQ("TW-CONS-020");
+    REQ("TW-CONS-021");
+    (void)state;
+    begin(&s, false);
+    source = s.config->data_sources[0];
+    source->producer_name_regex_filter = regex;
+    source->n_producer_name_regex_filter = 2;
+    assert_false(change(&s)); /* one is none */
+    assert_int_equal(SETUPS(s.two), 0);
+    source->n_producer_name_regex_filter = 1;
+    assert_true(change(&s));
+    assert_int_equal(STARTS(s.two), 1);
+    three = rig_producer(&s.rig, "three");
+    rig_register(three, "source");
+    assert_int_equal(STARTS(three), 1);
+    regex[0] = tw_pbc_str("o.*");
+    assert_true(change(&s));
+    rig_register(rig_producer(&s.rig, "two"), "source");
+    assert_int_equal(SETUPS(&s.rig.peers[s.rig.n_peers - 1]), 0);
+    rig_free(&s.rig);
+}
+
+static void a_default_that_is_said_is_no_change(void **state)
+{
+    Tw__TraceConfig__BuiltinDataSource builtin = TW__TRACE_CONFIG__BUILTIN_DATA_SOURCE__INIT;
+    struct scene s;
+
+    REQ("TW-CONS-020");
+    (void)state;
+    begin(&s, false);
+    filter(&s, 2, "one", "two");
+    s.config->has_duration_ms = true;
+    s.config->has_write_into_file = true;
+    s.config->unique_session_name = tw_pbc_str("");
+    s.config->buffers[0]->has_transfer_on_clone = true;
+    s.config->data_sources[0]->config->has_target_buffer = true;
+    builtin.has_disable_trace_config = true;
+    s.config->builtin_data_sources = &builtin;
+    assert_true(change(&s));
+    assert_int_equal(SETUPS(s.two), 1);
+    builtin.disable_trace_config = true;
+    assert_false(change(&s));
+    rig_free(&s.rig);
+}
+
 static void nothing_else_may_change(void **state)
 {
-    char *regex[] = {tw_pbc_str(".*")};
     struct scene s;
 
     REQ("TW-CONS-021");
@@ -116,11 +167,7 @@ static void nothing_else_may_change(void **state)
     s.config->data_sources[0]->config->name = tw_pbc_str("other");
     assert_false(change(&s));
     s.config->data_sources[0]->config->name = tw_pbc_str("source");
-    s.config->data_sources[0]->n_producer_name_regex_filter = 1;
-    s.config->data_sources[0]->producer_name_regex_filter = regex;
-    assert_false(change(&s));
     assert_int_equal(SETUPS(s.two), 0);
-    s.config->data_sources[0]->n_producer_name_regex_filter = 0;
     assert_true(change(&s));
     assert_int_equal(SETUPS(s.two), 1);
     rig_free(&s.rig);
@@ -168,6 +215,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         tw_unit_test(another_producer_is_let_in),
         tw_unit_test(no_filter_lets_everybody_in),
+        tw_unit_test(patterns_let_producers_in),
+        tw_unit_test(a_default_that_is_said_is_no_change),
         tw_unit_test(nothing_else_may_change),
         tw_unit_test(a_session_that_ended_does_not_change),
         tw_unit_test(the_trace_has_the_changed_config),

@@ -259,6 +259,90 @@ static void one_arena_serves_message_after_message(void **state)
     tw_arena_deinit(&a);
 }
 
+static ProtobufCMessage *decoded(struct tw_arena *a, const char *bytes, size_t n)
+{
+    struct tw_bytes in = {(const uint8_t *)bytes, n};
+    ProtobufCMessage *m = NULL;
+
+    assert_int_equal(tw_pbc_unpack(&tw__trace_config__descriptor, a, in, &m), 0);
+    return m;
+}
+
+static bool is_duration(const ProtobufCFieldDescriptor *field)
+{
+    return strcmp(field->name, "duration_ms") == 0;
+}
+
+static void messages_that_say_the_same_are_equal(void **state)
+{
+#define BYTES(text) text, sizeof(text) - 1
+    static const struct {
+        const char *a;
+        size_t n_a;
+        const char *b;
+        size_t n_b;
+        bool equal, but_for_duration;
+    } rows[] = {
+        {BYTES(""), BYTES(""), true, true},
+        {BYTES("\x18\x00"), BYTES(""), true, true}, /* duration_ms: 0 */
+        {BYTES("\x18\x01"), BYTES(""), false, true},
+        {BYTES("\x18\x01"), BYTES("\x18\x02"), false, true},
+        {BYTES("\x40\x00\xb2\x01\x00"), BYTES(""), true, true}, /* a bool, an empty string */
+        {BYTES("\xb2\x01\x01x"), BYTES("\xb2\x01\x01y"), false, false},
+        {BYTES("\xb2\x01\x01x"), BYTES(""), false, false},
+        {BYTES("\xa2\x01\x00"), BYTES(""), true, true},           /* a message without fields, */
+        {BYTES("\xa2\x01\x02\x08\x00"), BYTES(""), true, true},   /* with a default, */
+        {BYTES("\xa2\x01\x02\x08\x01"), BYTES(""), false, false}, /* and with another value */
+        {BYTES("\x0a\x00"), BYTES(""), false, false},             /* there is one buffer, or none */
+        {BYTES("\x0a\x00"), BYTES("\x0a\x02\x08\x00"), true, true},
+        {BYTES("\x92\x01\x01x\x92\x01\x01y"), BYTES("\x92\x01\x01x\x92\x01\x01y"), true, true},
+        {BYTES("\x92\x01\x01x\x92\x01\x01y"), BYTES("\x92\x01\x01y\x92\x01\x01x"), false, false},
+        {BYTES("\xf8\x7f\x00"), BYTES(""), false, false}, /* nobody knows what it says */
+        {BYTES("\xf8\x7f\x00"), BYTES("\xf8\x7f\x00"), true, true},
+        {BYTES("\xf8\x7f\x00"), BYTES("\xf8\x7f\x01"), false, false},
+    };
+    struct tw_arena a = TW_ARENA_INIT(ROOMY);
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
+        ProtobufCMessage *x = decoded(&a, rows[i].a, rows[i].n_a);
+        ProtobufCMessage *y = decoded(&a, rows[i].b, rows[i].n_b);
+
+        assert_int_equal(tw_pbc_equal(x, y, NULL), rows[i].equal);
+        assert_int_equal(tw_pbc_equal(y, x, NULL), rows[i].equal);
+        assert_int_equal(tw_pbc_equal(x, y, is_duration), rows[i].but_for_duration);
+        assert_true(tw_pbc_equal(x, x, NULL));
+    }
+    tw_arena_deinit(&a);
+}
+
+/* Of a oneof only the member that is there counts; bytes count whole. */
+static void oneofs_and_bytes_are_compared_as_they_are(void **state)
+{
+    Tw__CommitDataRequest__ChunksToMove move = TW__COMMIT_DATA_REQUEST__CHUNKS_TO_MOVE__INIT;
+    Tw__CommitDataRequest__ChunksToMove other = move;
+    Tw__GetAsyncCommandResponse flush = TW__GET_ASYNC_COMMAND_RESPONSE__INIT;
+    Tw__GetAsyncCommandResponse start = flush;
+    Tw__GetAsyncCommandResponse__Flush what = TW__GET_ASYNC_COMMAND_RESPONSE__FLUSH__INIT;
+    uint8_t bytes[] = {1, 0, 2}, others[] = {1, 0, 3};
+
+    (void)state;
+    move.data = (ProtobufCBinaryData){.data = bytes, .len = 3};
+    other.data = (ProtobufCBinaryData){.data = others, .len = 3};
+    assert_false(tw_pbc_equal(&move.base, &other.base, NULL));
+    other.data.data = bytes;
+    assert_true(tw_pbc_equal(&move.base, &other.base, NULL));
+    other.data.len = 2;
+    assert_false(tw_pbc_equal(&move.base, &other.base, NULL));
+
+    flush.cmd_case = TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH;
+    flush.flush = &what;
+    assert_true(tw_pbc_equal(&flush.base, &start.base, NULL)); /* it says nothing */
+    what.request_id = 1;
+    assert_false(tw_pbc_equal(&flush.base, &start.base, NULL));
+    assert_false(tw_pbc_equal(&flush.base, &move.base, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +358,8 @@ int main(void)
         tw_unit_test(a_buffer_that_is_too_small_is_left_alone),
         tw_unit_test(a_message_that_is_too_long_is_not_packed),
         tw_unit_test(one_arena_serves_message_after_message),
+        tw_unit_test(messages_that_say_the_same_are_equal),
+        tw_unit_test(oneofs_and_bytes_are_compared_as_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

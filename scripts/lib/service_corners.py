@@ -203,6 +203,33 @@ def not_read():
     yield op(SERVICE, SMALL) + BASIC + op(OPEN, 3) + half + wait(8000)
 
 
+def told_of():
+    """What a trace tells of the service: who was slow, what was lost, which other sessions ran."""
+    slow = consumer() + producer(more=NOTIFIES)
+    many = enable(config=CONFIG + source() * 40 + u(3, 3000))
+    yield slow + many + wait(2000) + read() + wait(30000) + read()
+    yield slow + many + wait(0, 60) + read()
+    yield slow + many + wait(3100) + op(CLOSE, 1) + wait(9000) + read()
+    other = producer(2, b"com.q", more=NOTIFIES)
+    yield slow + other + many + wait(3100) + acknowledge(2, 1) + wait(9000) + read()
+    yield slow + many + wait(3100) + other + wait(9000) + read()
+    yield (slow + enable(config=CONFIG + b(20, u(4, 1)) + u(3, 3000)) + wait(0, 60) + read())
+    yield slow + many + wait(0, 20) + consumer(2) + ask(2, "CloneSession", u(1, 1)) + acknowledge(
+        1, 9) + wait(9000) + read(2) + read()
+    yield slow + enable() + ask(0, "Flush", u(1, 100)) * 20 + wait(9000) + read()
+    yield consumer() + enable() + ask(0, "Flush") * 40 + read()
+    aware = CONFIG + b(20, u(10, 1)) + b(22, b"aware")
+    three = BASIC + consumer(2) + consumer(3, OTHER_USER) + connect(4, ROOT)
+    yield (three + enable(2, CONFIG + b(22, b"n")) + enable(config=aware) + enable(3, CONFIG) +
+           bye(2) + read() + ask(4, "CloneSession", u(1, 2)) + acknowledge(1, 9) + read(4) +
+           stop(3, 1, 3) + read() + stop() + bye(3) + read())
+    yield (three + enable(config=aware) + (enable(2) + bye(2)) * 20 + read() + ask(0, "Detach",
+           b(1, b"k")) + enable(2) + bye(2))
+    for nth in range(1, 12):
+        yield (three + enable(config=aware) + op(FAULT, nth) + enable(2, CONFIG + b(22, b"n")) +
+               ask(4, "CloneSession", u(1, 1)) + acknowledge(1, 9) + read(4) + read())
+
+
 def machines():
     ping = b(2, u(1, 6) + u(2, 1000)) + b(2, u(1, 1) + u(2, 5))
     info = b(1, b(1, b(1, b"Linux")))
@@ -271,8 +298,8 @@ def producers_apart():
            "ReadBuffers") + call(0, "QueryCapabilities") + op(UP, 0) * 3 + wait(100) + read())
 
 
-CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not_read, machines,
-    producers_apart)
+CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not_read, told_of,
+    machines, producers_apart)
 
 # Walks in which one allocation after the other fails, from where op(FAULT, 0) is on.
 WITHOUT_MEMORY = (

@@ -50,6 +50,13 @@ void tb_add(struct tb_chunk *chunk, const char *text)
     add(chunk, text, strlen(text));
 }
 
+void tb_make_of(struct tb_chunk *chunk, uint32_t id, uint8_t flags, const char *const *texts)
+{
+    tb_begin(chunk, id, flags);
+    for (size_t i = 0; texts[i]; i++)
+        tb_add(chunk, texts[i]);
+}
+
 void tb_fill(struct tb_chunk *chunk, char c, size_t size)
 {
     char bytes[TB_CHUNK_MAX];
@@ -78,8 +85,17 @@ int tb_put(struct tw_trace_buffer *tb, uint32_t id, uint8_t flags, const char *t
 {
     struct tb_chunk chunk;
 
-    tb_begin(&chunk, id, flags);
-    tb_add(&chunk, text);
+    tb_make(&chunk, id, flags, text);
+    return tb_write(tb, &chunk);
+}
+
+int tb_put_fill(struct tw_trace_buffer *tb, uint16_t writer, uint32_t id, char c, size_t size)
+{
+    struct tb_chunk chunk;
+
+    tb_begin(&chunk, id, 0);
+    chunk.in.seq.writer_id = writer;
+    tb_fill(&chunk, c, size);
     return tb_write(tb, &chunk);
 }
 

@@ -18,6 +18,10 @@ struct tb_chunk {
 struct tw_trace_buffer *tb_new(uint64_t size, enum tw_fill_policy policy);
 /* A complete chunk of producer 1, writer 1. */
 void tb_begin(struct tb_chunk *chunk, uint32_t id, uint8_t flags);
+/* The same with fragments of these texts. */
+#define tb_make(chunk, id, flags, ...)                                                             \
+    tb_make_of(chunk, id, flags, (const char *const[]){__VA_ARGS__, NULL})
+void tb_make_of(struct tb_chunk *chunk, uint32_t id, uint8_t flags, const char *const *texts);
 /* A fragment with this text. */
 void tb_add(struct tb_chunk *chunk, const char *text);
 /* A fragment of size bytes c. */
@@ -29,6 +33,8 @@ int tb_write(struct tw_trace_buffer *tb, struct tb_chunk *chunk);
 int tb_scrape(struct tw_trace_buffer *tb, struct tb_chunk *chunk, size_t room);
 /* One complete chunk with one packet. */
 int tb_put(struct tw_trace_buffer *tb, uint32_t id, uint8_t flags, const char *text);
+/* One with one packet of size bytes c, of another writer of producer 1. */
+int tb_put_fill(struct tw_trace_buffer *tb, uint16_t writer, uint32_t id, char c, size_t size);
 int tb_patch(struct tw_trace_buffer *tb, uint32_t id, uint32_t offset, const char data[4]);
 
 /* The next packet must be this text, after these losses. */

@@ -21,10 +21,7 @@ static void gives_packets_back_in_order(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "one");
-    tb_add(&chunk, "");
-    tb_add(&chunk, "two");
+    tb_make(&chunk, 0, 0, "one", "", "two");
     assert_int_equal(tb_write(tb, &chunk), 0);
     assert_int_equal(tb_put(tb, 1, 0, "three"), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -107,17 +104,12 @@ static void skips_a_hole_before_what_waits_is_overwritten(void **state)
 {
     REQ("TW-BUF-023");
     struct tw_trace_buffer *tb = tb_new(16384, TW_FILL_RING);
-    struct tb_chunk chunk;
 
     (void)state;
     assert_int_equal(tb_put(tb, 0, 0, "0"), 0);
     assert_int_equal(tb_put(tb, 2, 0, "2"), 0);
-    for (uint32_t i = 0; i < 3; i++) {
-        tb_begin(&chunk, i, 0);
-        chunk.in.seq.writer_id = 2;
-        tb_fill(&chunk, 'x', 4000);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(tb_put_fill(tb, 2, i, 'x', 4000), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect(tb, "0", START);
     tb_expect(tb, "2", TW_LOSS_PRESENT | TW_LOSS_READ_GAP);
@@ -134,13 +126,8 @@ static void ring_overwrites_the_oldest_and_tells(void **state)
     const struct tw_trace_buffer_stats *stats = tw_trace_buffer_stats(tb);
 
     (void)state;
-    for (uint32_t id = 0; id < 8; id++) {
-        struct tb_chunk chunk;
-
-        tb_begin(&chunk, id, 0);
-        tb_fill(&chunk, (char)('0' + id), 3900);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t id = 0; id < 8; id++)
+        assert_int_equal(tb_put_fill(tb, 1, id, (char)('0' + id), 3900), 0);
     assert_int_equal(stats->chunks_overwritten, 4);
     assert_int_equal(stats->bytes_overwritten, stats->bytes_written / 2);
     assert_int_equal(stats->write_wrap_count, 1);
@@ -186,21 +173,15 @@ static void a_commit_without_news_is_read_when_it_comes(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "read");
-    tb_add(&chunk, "never finished");
+    tb_make(&chunk, 0, 0, "read", "never finished");
     assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect(tb, "read", START);
     chunk.in.n_fragments = 1;
     assert_int_equal(tb_write(tb, &chunk), 0);
     assert_int_equal(tw_trace_buffer_stats(tb)->chunks_read, 1);
-    for (uint32_t i = 0; i < 3; i++) {
-        tb_begin(&chunk, i, 0);
-        chunk.in.seq.writer_id = 2;
-        tb_fill(&chunk, 'x', 4000);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(tb_put_fill(tb, 2, i, 'x', 4000), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect_fill(tb, 'x', 4000, TW_LOSS_PRESENT | TW_LOSS_OVERWRITE);
     tb_expect_fill(tb, 'x', 4000, 0);
@@ -217,15 +198,11 @@ static void losses_inside_an_overwritten_chunk_are_told_too(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "sound");
+    tb_make(&chunk, 0, 0, "sound");
     chunk.in.n_fragments = 2;
     assert_int_equal(tb_write(tb, &chunk), 0);
-    for (uint32_t id = 1; id < 3; id++) {
-        tb_begin(&chunk, id, 0);
-        tb_fill(&chunk, 'x', 4040);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t id = 1; id < 3; id++)
+        assert_int_equal(tb_put_fill(tb, 1, id, 'x', 4040), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect_fill(tb, 'x', 4040, TW_LOSS_PRESENT | TW_LOSS_OVERWRITE | TW_LOSS_CHUNK_CORRUPTED);
     tw_trace_buffer_free(tb);
@@ -235,14 +212,10 @@ static void overwriting_the_middle_of_a_sequence_loses_only_that(void **state)
 {
     struct tw_trace_buffer *tb = tb_new(8192, TW_FILL_RING);
     static const uint32_t ids[] = {1, 0, 2, 3};
-    struct tb_chunk chunk;
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) { /* the last overwrites id 1, which came first */
-        tb_begin(&chunk, ids[i], 0);
-        tb_fill(&chunk, (char)('0' + ids[i]), 2300);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (size_t i = 0; i < 4; i++) /* the last overwrites id 1, which came first */
+        assert_int_equal(tb_put_fill(tb, 1, ids[i], (char)('0' + ids[i]), 2300), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect_fill(tb, '0', 2300, START);
     tb_expect_fill(tb, '2', 2300, TW_LOSS_PRESENT | TW_LOSS_OVERWRITE);
@@ -276,13 +249,10 @@ static void discard_reuses_what_was_read(void **state)
 {
     REQ("TW-BUF-062");
     struct tw_trace_buffer *tb = tb_new(4096, TW_FILL_DISCARD);
-    struct tb_chunk chunk;
 
     (void)state;
     for (uint32_t id = 0; id < 20; id++) {
-        tb_begin(&chunk, id, 0);
-        tb_fill(&chunk, 'd', 1500);
-        assert_int_equal(tb_write(tb, &chunk), 0);
+        assert_int_equal(tb_put_fill(tb, 1, id, 'd', 1500), 0);
         tw_trace_buffer_begin_read(tb, false);
         tb_expect_fill(tb, 'd', 1500, id ? 0 : START);
     }
@@ -297,9 +267,7 @@ static void a_patch_lets_a_waiting_packet_go(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, LAST | PATCH);
-    tb_add(&chunk, "whole");
-    tb_add(&chunk, "....");
+    tb_make(&chunk, 0, LAST | PATCH, "whole", "....");
     assert_int_equal(tb_write(tb, &chunk), 0);
     assert_int_equal(tb_put(tb, 1, FIRST, "tail"), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -338,8 +306,7 @@ static void a_chunk_patched_in_place_after_scraping_is_taken_again(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, LAST | PATCH);
-    tb_add(&chunk, "....");
+    tb_make(&chunk, 0, LAST | PATCH, "....");
     assert_int_equal(tb_write(tb, &chunk), 0);
     memcpy(chunk.bytes + 1, "size", 4);
     chunk.in.flags = LAST;
@@ -359,9 +326,7 @@ static void an_incomplete_chunk_stops_the_sequence_until_committed(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b, unfin");
+    tb_make(&chunk, 0, 0, "a", "b, unfin");
     assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
     assert_int_equal(tb_put(tb, 1, 0, "d"), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -389,13 +354,9 @@ static void tells_how_large_the_chunks_of_each_writer_were(void **state)
     size_t at = 0;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "12345678");
+    tb_make(&chunk, 0, 0, "12345678");
     assert_int_equal(tb_write(tb, &chunk), 0);
-    tb_begin(&chunk, 0, 0);
-    chunk.in.seq.writer_id = 7;
-    tb_fill(&chunk, 'x', 4000);
-    assert_int_equal(tb_write(tb, &chunk), 0);
+    assert_int_equal(tb_put_fill(tb, 7, 0, 'x', 4000), 0);
     assert_int_equal(tw_trace_buffer_next_writer(tb, &at, &info), 0);
     assert_int_equal(info.seq.writer_id, 1);
     assert_int_equal(info.histogram.counts[1], 1);

@@ -33,9 +33,7 @@ static void has_what_is_unread_and_says_so(void **state)
 
     (void)state;
     assert_int_equal(tb_put(tb, 0, 0, "0"), 0);
-    tb_begin(&chunk, 1, 0);
-    tb_add(&chunk, "1a");
-    tb_add(&chunk, "1b");
+    tb_make(&chunk, 1, 0, "1a", "1b");
     assert_int_equal(tb_write(tb, &chunk), 0);
     assert_int_equal(tb_put(tb, 2, 0, "2"), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -60,8 +58,7 @@ static void what_happens_to_one_does_not_to_the_other(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, PATCH);
-    tb_add(&chunk, "????");
+    tb_make(&chunk, 0, PATCH, "????");
     assert_int_equal(tb_write(tb, &chunk), 0);
     clone = clone_of(tb);
     assert_int_equal(tb_patch(tb, 0, 1, "done"), 0);
@@ -85,9 +82,7 @@ static void waits_for_what_the_original_waits_for(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b");
+    tb_make(&chunk, 0, 0, "a", "b");
     assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
     assert_int_equal(tb_put(tb, 1, LAST, "begin and "), 0);
     assert_int_equal(tb_put(tb, 3, 0, "behind a hole"), 0);
@@ -215,14 +210,10 @@ static size_t resident(const struct tw_trace_buffer *tb)
 static void costs_what_is_used(void **state)
 {
     struct tw_trace_buffer *tb = tb_new((uint64_t)256 << 20, TW_FILL_RING), *clone;
-    struct tb_chunk chunk;
 
     (void)state;
-    for (uint32_t id = 0; id < 16; id++) {
-        tb_begin(&chunk, id, 0);
-        tb_fill(&chunk, 'x', 4000);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t id = 0; id < 16; id++)
+        assert_int_equal(tb_put_fill(tb, 1, id, 'x', 4000), 0);
     clone = clone_of(tb);
     assert_true(resident(clone) <= 2 * 16 + 8); /* a page and a bucket each, and the sequences */
     tw_trace_buffer_free(clone);

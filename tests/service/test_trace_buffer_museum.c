@@ -25,8 +25,7 @@ static void museum_1_counts_that_lie_and_sizes_cut_short(void **state)
         struct tw_trace_buffer *tb = tb_new(ROOMY, TW_FILL_RING);
         struct tb_chunk chunk;
 
-        tb_begin(&chunk, 0, LAST | PATCH);
-        tb_add(&chunk, "sound");
+        tb_make(&chunk, 0, LAST | PATCH, "sound");
         tb_raw(&chunk, bad_ends[i], sizeof(bad_ends[i]));
         chunk.in.n_fragments = 5;
         assert_int_equal(tb_write(tb, &chunk), 0);
@@ -46,9 +45,7 @@ static void museum_1_a_count_that_is_too_small(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "one");
-    tb_add(&chunk, "not counted");
+    tb_make(&chunk, 0, 0, "one", "not counted");
     chunk.in.n_fragments = 1;
     assert_int_equal(tb_write(tb, &chunk), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -117,12 +114,7 @@ static void museum_3_patching_chunks_smaller_than_a_patch(void **state)
 
 static void fill(struct tw_trace_buffer *tb, uint32_t id, size_t size)
 {
-    struct tb_chunk chunk;
-
-    tb_begin(&chunk, id, 0);
-    chunk.in.seq.writer_id = 2;
-    tb_fill(&chunk, 'f', size);
-    assert_int_equal(tb_write(tb, &chunk), 0);
+    assert_int_equal(tb_put_fill(tb, 2, id, 'f', size), 0);
 }
 
 static void museum_4_scraped_then_filled_to_the_end_then_committed(void **state)
@@ -132,9 +124,7 @@ static void museum_4_scraped_then_filled_to_the_end_then_committed(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b");
+    tb_make(&chunk, 0, 0, "a", "b");
     assert_int_equal(tb_scrape(tb, &chunk, 2000), 0); /* 48 + 2000 bytes */
     fill(tb, 0, 4000);
     fill(tb, 1, 8192 - 2048 - 4064 - 50); /* not one byte left */
@@ -184,10 +174,7 @@ static void museum_6_incomplete_and_in_need_of_patches(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, LAST | PATCH);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b");
-    tb_add(&chunk, "....");
+    tb_make(&chunk, 0, LAST | PATCH, "a", "b", "....");
     assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect(tb, "a", START);
@@ -203,10 +190,7 @@ static void museum_7_evicted_incomplete_then_committed(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "read");
-    tb_add(&chunk, "not read");
-    tb_add(&chunk, "unfinished");
+    tb_make(&chunk, 0, 0, "read", "not read", "unfinished");
     chunk.in.n_fragments = 2;
     assert_int_equal(tb_scrape(tb, &chunk, 1000), 0);
     tw_trace_buffer_begin_read(tb, false);
@@ -232,9 +216,7 @@ static void museum_7_evicted_unread_then_committed(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b");
+    tb_make(&chunk, 0, 0, "a", "b");
     assert_int_equal(tb_scrape(tb, &chunk, 1000), 0);
     fill(tb, 0, 4000);
     fill(tb, 1, 4000);
@@ -255,9 +237,7 @@ static void museum_8_a_commit_that_would_evict_its_own_scraped_copy(void **state
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "once");
-    tb_add(&chunk, "then");
+    tb_make(&chunk, 0, 0, "once", "then");
     assert_int_equal(tb_scrape(tb, &chunk, 3000), 0);
     tw_trace_buffer_begin_read(tb, false);
     tb_expect(tb, "once", START);
@@ -278,14 +258,10 @@ static void museum_9_discard_filled_exactly_to_the_end(void **state)
 {
     REQ("TW-BUF-061");
     struct tw_trace_buffer *tb = tb_new(4096, TW_FILL_DISCARD);
-    struct tb_chunk chunk;
 
     (void)state;
-    for (uint32_t id = 0; id < 4; id++) {
-        tb_begin(&chunk, id, 0);
-        tb_fill(&chunk, (char)('0' + id), 1024 - 48 - 2);
-        assert_int_equal(tb_write(tb, &chunk), 0);
-    }
+    for (uint32_t id = 0; id < 4; id++)
+        assert_int_equal(tb_put_fill(tb, 1, id, (char)('0' + id), 1024 - 48 - 2), 0);
     assert_int_equal(tw_trace_buffer_stats(tb)->bytes_written, 4096);
     assert_int_equal(tb_put(tb, 4, 0, "4"), TW_E_LIMIT);
     tw_trace_buffer_begin_read(tb, false);
@@ -304,9 +280,7 @@ static void museum_10_a_packet_its_writer_gave_up(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, LAST);
-    tb_add(&chunk, "whole");
-    tb_add(&chunk, "begin");
+    tb_make(&chunk, 0, LAST, "whole", "begin");
     assert_int_equal(tb_write(tb, &chunk), 0);
     tb_begin(&chunk, 1, FIRST);
     tb_raw(&chunk, drop, sizeof(drop));
@@ -392,10 +366,7 @@ static void a_commit_that_takes_packets_back(void **state)
     struct tb_chunk chunk;
 
     (void)state;
-    tb_begin(&chunk, 0, 0);
-    tb_add(&chunk, "a");
-    tb_add(&chunk, "b");
-    tb_add(&chunk, "c");
+    tb_make(&chunk, 0, 0, "a", "b", "c");
     assert_int_equal(tb_scrape(tb, &chunk, 100), 0);
     chunk.in.n_fragments = 1;
     assert_int_equal(tb_write(tb, &chunk), TW_E_PROTOCOL);

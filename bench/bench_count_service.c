@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "service/trace_buffer.h"
+#include "tests/allocations.h"
 #include "tests/service/rig.h"
 
 enum {
@@ -30,9 +31,7 @@ static struct {
     uint8_t payload[PACKETS * PACKET];
     uint32_t chunk_id;
     uint16_t buffer;
-    bool warm;    /* from now on it is counted */
-    bool counted; /* what the service does now */
-    unsigned long allocations;
+    bool warm; /* from now on it is counted */
 } work;
 
 /* callgrind counts here and nowhere else (--toggle-collect). */
@@ -41,49 +40,17 @@ __attribute__((noinline)) int measured(int (*fn)(void *), void *arg)
 {
     int rc;
 
-    work.counted = true;
+    tw_allocations.counted = true;
     rc = fn(arg);
-    work.counted = false;
+    tw_allocations.counted = false;
     return rc;
 }
 
-/* The linker sends these calls here: the service, its memory, and what it takes for random, which
- * has a say in how its structures look. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_reallocarray(void *p, size_t n, size_t size);
+/* The linker sends these calls here: the service, and what it takes for random, which has a say in
+ * how its structures look. */
 int __real_tw_service_run(struct tw_service_conn *conn);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
 int __wrap_tw_service_run(struct tw_service_conn *conn);
 ssize_t __wrap_getrandom(void *p, size_t n, unsigned int flags);
-
-void *__wrap_malloc(size_t n)
-{
-    work.allocations += work.counted;
-    return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    work.allocations += work.counted;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    work.allocations += work.counted;
-    return __real_realloc(p, n);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-    work.allocations += work.counted;
-    return __real_reallocarray(p, n, size);
-}
 
 static int run(void *conn)
 {
@@ -229,7 +196,7 @@ static void measure(void (*prepare)(void), void (*fn)(void))
         work.warm = i >= WARM_UP;
         fn();
     }
-    printf("%lu allocations\n", work.allocations);
+    printf("%zu allocations\n", tw_allocations.n);
 }
 
 int main(int argc, char **argv)

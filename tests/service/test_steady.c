@@ -1,66 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service does again and again takes no memory: its allocator is counted while it runs. */
+#include "tests/allocations.h"
 #include "tests/harness.h"
 #include "tests/service/session_scene.h"
 
 enum { WARM_UP = 4000, COUNTED = 1000 };
 
-/* The linker sends the calls of our own code here (CMakeLists.txt); protobuf-c has an arena. */
-static struct {
-    bool on;
-    size_t n;
-} allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_reallocarray(void *p, size_t n, size_t size);
 int __real_tw_service_run(struct tw_service_conn *conn);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_reallocarray(void *p, size_t n, size_t size);
 int __wrap_tw_service_run(struct tw_service_conn *conn);
-
-void *__wrap_malloc(size_t n)
-{
-    allocations.n += allocations.on;
-    return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations.n += allocations.on;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    allocations.n += allocations.on;
-    return __real_realloc(p, n);
-}
-
-void *__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-    allocations.n += allocations.on;
-    return __real_reallocarray(p, n, size);
-}
 
 /* The peers of the rig allocate as well: only what the service does is counted. */
 int __wrap_tw_service_run(struct tw_service_conn *conn)
 {
     int rc;
 
-    allocations.on = true;
+    tw_allocations.counted = true;
     rc = __real_tw_service_run(conn);
-    allocations.on = false;
+    tw_allocations.counted = false;
     return rc;
 }
 
 static void begin(struct session_scene *s)
 {
     session_scene(s);
-    assert_true(allocations.n > 0); /* they are seen */
+    assert_true(tw_allocations.n > 0); /* they are seen */
 }
 
 /* Until the ring has gone round, and everything is as large as it gets. */
@@ -73,10 +36,10 @@ static void a_commit_takes_no_memory(void **state)
     begin(&s);
     while (chunk_id < WARM_UP)
         rig_emit(s.producer, chunk_id++, s.buffer, "something of a packet");
-    allocations.n = 0;
+    tw_allocations.n = 0;
     while (chunk_id < WARM_UP + COUNTED)
         rig_emit(s.producer, chunk_id++, s.buffer, "something of a packet");
-    assert_int_equal(allocations.n, 0);
+    assert_int_equal(tw_allocations.n, 0);
     rig_free(&s.rig);
 }
 
@@ -87,10 +50,10 @@ static void a_sync_takes_no_memory(void **state)
     (void)state;
     begin(&s);
     assert_true(rig_call(s.producer, TW_PRODUCER_SYNC, NULL)->success);
-    allocations.n = 0;
+    tw_allocations.n = 0;
     for (int i = 0; i < COUNTED; i++)
         assert_true(rig_call(s.producer, TW_PRODUCER_SYNC, NULL)->success);
-    assert_int_equal(allocations.n, 0);
+    assert_int_equal(tw_allocations.n, 0);
     rig_free(&s.rig);
 }
 

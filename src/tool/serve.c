@@ -61,7 +61,8 @@ static int take_signals(struct tw_loop *loop)
     return tw_loop_signals(loop, &signals, on_signal, loop);
 }
 
-/* What the C library would read from files later, when the sandbox forbids it. */
+/* What the C library would read from files later, when the sandbox forbids it. First of all, so
+ * that the memory this takes for a moment does not lie between what stays. */
 static void read_ahead(void)
 {
     tzset();
@@ -83,7 +84,6 @@ static int serve(struct tw_loop *loop, struct tw_daemon *daemon, const struct tw
     int rc, notify_fd = tw_notify_open();
     const char *sandbox;
 
-    read_ahead();
     tw_daemon_paths(daemon, paths);
     rc = tw_sandbox_serve(o->sandbox, paths, o->daemon.service.output_dir, &sandbox);
     if (rc) {
@@ -144,6 +144,7 @@ int tw_cmd_serve(int argc, char **argv)
         return status;
     tw_log_set_level(options.log_level);
     tw_log_for_journal();
+    read_ahead();
     share_descriptors(options.daemon.service.limits);
     rc = tw_loop_new(&loop);
     if (rc) {

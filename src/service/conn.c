@@ -13,6 +13,7 @@
 #include "service/query.h"
 #include "service/read_buffers.h"
 #include "service/relay.h"
+#include "service/scrape.h"
 #include "service/session.h"
 
 /* What any connection costs: itself, and the socket that carries it. */
@@ -49,6 +50,8 @@ int tw_service_connect(struct tw_service *service, enum tw_service_port port, st
                         &service->rxpool);
     rc = charge_new(conn);
     if (!rc)
+        rc = tw_scrapes_prepare(service);
+    if (!rc)
         rc = tw_deadline_begin(conn);
     if (rc) {
         tw_host_deinit(&conn->host);
@@ -73,14 +76,20 @@ void tw_service_disconnect(struct tw_service_conn *conn)
     tw_service_settle(conn->service);
     conn->doomed = "disconnected"; /* nothing more is queued for it while its objects go */
     conn->wake = NULL;
-    if (conn->producer)
-        tw_producer_free(conn->producer);
+    TAILQ_REMOVE(&conn->service->conns, conn, next);
+    tw_deadline_end(conn);
     tw_relay_free(conn);
     tw_clone_of_conn_end(conn);
     if (conn->session)
         tw_session_let_go(conn->session);
-    TAILQ_REMOVE(&conn->service->conns, conn, next);
-    tw_deadline_end(conn);
+    if (conn->producer)
+        tw_producer_leave(conn->producer);
+    else
+        tw_conn_free(conn);
+}
+
+void tw_conn_free(struct tw_service_conn *conn)
+{
     tw_reading_deinit(&conn->reading);
     tw_host_deinit(&conn->host);
     tw_charge_close(&conn->charge);

@@ -38,6 +38,19 @@ struct tw_instance;
 struct tw_relay;
 struct tw_session;
 
+/* Somebody who wants what is in shared memory taken, time and again; see scrape.h. Embedded in its
+ * owner, who sets session, only and done. */
+struct tw_scrape {
+    TAILQ_ENTRY(tw_scrape) next;
+    const struct tw_session *session; /* whose buffers it is for; NULL: everybody's */
+    uint64_t only;                    /* serial of the only producer, 0: of all there are */
+    void (*done)(struct tw_scrape *scrape);
+    bool queued, begun, again; /* again: another run was asked for after this one began */
+    uint64_t run;              /* the number of this run, or of the last */
+    uint64_t serial, last;     /* of the producer it is at, and of the last one */
+    size_t page;               /* of that producer, to be looked at next */
+};
+
 /* Requests whose answer comes later: an id and whether one is wanted. */
 struct tw_later {
     bool wanted;
@@ -72,6 +85,8 @@ struct tw_producer {
     struct tw_smb smb;        /* n_pages is 0 until there is shared memory */
     bool shm_is_its_own;      /* the producer brought it */
     bool told_of_shm;         /* SetupTracing was sent */
+    bool left;                /* its connection is over, and it only waits to be scraped */
+    struct tw_scrape scrape;  /* of what it leaves behind */
     struct tw_later commands; /* GetAsyncCommand: how we speak to it */
     TAILQ_HEAD(, tw_data_source) data_sources;
     size_t n_data_sources, descriptors_size; /* bytes of all descriptors */
@@ -116,6 +131,7 @@ struct tw_flush {
     struct tw_session *session;
     uint64_t id;
     struct tw_timer timeout;
+    uint64_t scrape;                 /* the run that it waits for when its time has come, else 0 */
     bool write_after;                /* a pass of the file writer follows */
     struct tw_later reply;           /* to the consumer; not wanted when the service asked */
     bool stop_after;                 /* the last flush: the session ends with it */
@@ -209,6 +225,8 @@ struct tw_session {
     TAILQ_HEAD(, tw_instance) untold;
     bool untold_all_started, told_all_started;
     bool let_go; /* nobody wants it any more: it goes when all is written */
+    struct tw_scrape scrape;
+    uint64_t last_scrape; /* the run that it waits for to be over, 0: not yet */
     TAILQ_HEAD(, tw_flush) flushes;
     size_t n_flushes;
     TAILQ_HEAD(, tw_clone) clones;        /* of it, under way */
@@ -296,6 +314,8 @@ struct tw_service {
     struct tw_accounts accounts;
     struct tw_timers own_timers;
     struct tw_timers *timers; /* own_timers, or those of the daemon's loop */
+    TAILQ_HEAD(, tw_scrape) scrapes;
+    struct tw_timer scrape_turn;
     TAILQ_HEAD(, tw_service_conn) conns;
     TAILQ_HEAD(, tw_producer) producers;
     TAILQ_HEAD(, tw_session) sessions;
@@ -343,6 +363,8 @@ void tw_conn_explain(const struct tw_service_conn *conn, const char *why);
 
 /* Ends a connection at the next opportunity. why is a static text. */
 void tw_conn_doom(struct tw_service_conn *conn, const char *why);
+/* Frees what is left of a connection that was disconnected. */
+void tw_conn_free(struct tw_service_conn *conn);
 /* Somebody else's turn left work for this connection. */
 void tw_conn_wake(struct tw_service_conn *conn);
 /* Brings up to date what the connection is charged for, and ends it when that is too much. Called

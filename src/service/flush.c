@@ -85,7 +85,7 @@ static void tell_slow(const struct tw_flush *flush)
     tw_event_slow(flush->session, TW_LIFECYCLE_SLOW_FLUSH, &slow);
 }
 
-/* Ends the session as the last thing it does. */
+/* Ends the session, if it is the last flush, as the last thing it does. */
 static void complete(struct tw_flush *flush)
 {
     struct tw_session *session = flush->session;
@@ -116,31 +116,37 @@ static void complete(struct tw_flush *flush)
     tw_session_run_out(session);
 }
 
-static struct tw_flush *first_due(const struct tw_session *session, uint64_t now, bool stop_after)
+static struct tw_flush *first_scraped(const struct tw_session *session, bool stop_after)
 {
     struct tw_flush *flush;
 
     TAILQ_FOREACH (flush, &session->flushes, next)
-        if (flush->timeout.due_ns <= now && flush->stop_after == stop_after)
+        if (tw_scraped(&session->scrape, flush->scrape) && flush->stop_after == stop_after)
             return flush;
     return NULL;
 }
 
-/* Every flush of the session whose time has come ends here, so that all of them cost one look at
- * the shared memory and not one each. The one that ends the session is the last: with it the
- * session may go. */
+/* It is over when what is unfinished has been taken. Flushes whose time comes together cost one
+ * look at the shared memory and not one each. */
 static void on_timeout(struct tw_timer *timer)
 {
-    struct tw_session *session = TW_CONTAINER_OF(timer, struct tw_flush, timeout)->session;
-    uint64_t now = tw_service_now(session->service, CLOCK_MONOTONIC);
-    struct tw_producer *producer;
+    struct tw_flush *flush = TW_CONTAINER_OF(timer, struct tw_flush, timeout);
+
+    flush->scrape = tw_scrape(flush->session->service, &flush->session->scrape);
+}
+
+void tw_flushes_scraped(struct tw_session *session)
+{
     struct tw_flush *flush;
 
-    TAILQ_FOREACH (producer, &session->service->producers, next)
-        tw_scrape(session, producer); /* those without a flush have unfinished chunks */
-    while ((flush = first_due(session, now, false)))
+    while ((flush = first_scraped(session, false)))
         complete(flush);
-    flush = first_due(session, now, true);
+}
+
+void tw_flush_last_scraped(struct tw_session *session)
+{
+    struct tw_flush *flush = first_scraped(session, true);
+
     if (flush)
         complete(flush);
 }
@@ -312,7 +318,7 @@ static void acknowledged(struct tw_session *session, uint16_t producer_id, uint6
     TAILQ_FOREACH (flush, &session->flushes, next) {
         if (flush->id > flush_id)
             return;
-        if (take_answer(flush, producer_id) && flush->n_waiting == 0)
+        if (take_answer(flush, producer_id) && flush->n_waiting == 0 && !flush->scrape)
             tw_service_arm(session->service, &flush->timeout, 0);
     }
 }

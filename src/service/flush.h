@@ -17,6 +17,10 @@ void tw_flush_periodic(struct tw_session *session);
 void tw_flush_and_write(struct tw_session *session);
 /* The last flush; then the session stops. */
 void tw_flush_and_stop(struct tw_session *session);
+/* A scrape has ended: those that waited for it are over. None of them ends the session. */
+void tw_flushes_scraped(struct tw_session *session);
+/* The same for the last flush, which may free the session. */
+void tw_flush_last_scraped(struct tw_session *session);
 /* A producer has done every flush up to this one. */
 void tw_flush_acknowledged(struct tw_service *service, uint16_t producer_id, uint64_t flush_id);
 /* Its consumer goes: calls that wait are refused, the flushes go on. */

@@ -131,6 +131,9 @@ enum {
  * than a loaded machine or a hand's pause takes, short enough that what it pins comes back.
  * TW-LIM-068 */
 #define TW_PATIENCE_MS UINT32_C(30000)
+/* Pages of shared memory that are scraped before others get a turn: some milliseconds when they are
+ * full, and a producer counts as one. TW-LIM-161 */
+#define TW_SCRAPE_PAGES_PER_TURN ((size_t)512)
 /* Bytes of what a relay tells about its machine; the original's have some 300. TW-LIM-127 */
 #define TW_RELAY_INFO_MAX ((size_t)16 * 1024)
 

@@ -45,6 +45,11 @@ char *tw_producer_keep_name(const char *name)
     return strndup(name, back < LONGEST ? n - back : n);
 }
 
+static void on_scraped(struct tw_scrape *scrape)
+{
+    tw_producer_free(TW_CONTAINER_OF(scrape, struct tw_producer, scrape));
+}
+
 const char *tw_producer_new(struct tw_service_conn *conn, const struct tw_producer_hello *hello,
                             struct tw_producer **ret_producer)
 {
@@ -73,11 +78,12 @@ const char *tw_producer_new(struct tw_service_conn *conn, const struct tw_produc
     p->shm_size_hint = hello->shm_size_hint;
     p->page_size_hint = hello->page_size_hint;
     p->shm = TW_SHM_INIT;
+    p->scrape.done = on_scraped;
     TAILQ_INIT(&p->data_sources);
     TAILQ_INIT(&p->instances);
     TAILQ_INSERT_TAIL(&service->producers, p, next);
     service->n_producers++;
-    p->serial = ++service->producers_seen;
+    p->serial = p->scrape.only = ++service->producers_seen;
     conn->producer = p;
     *ret_producer = p;
     return NULL;
@@ -105,20 +111,13 @@ int tw_producer_remember(struct tw_producer *producer, size_t descriptors_size, 
 
 void tw_producer_free(struct tw_producer *producer)
 {
-    struct tw_service *service = producer->conn->service;
-    struct tw_data_source *source;
-    struct tw_session *session;
+    struct tw_service_conn *conn = producer->conn;
+    struct tw_service *service = conn->service;
 
-    producer->commands.wanted = false;
-    TAILQ_FOREACH (session, &service->sessions, next)
-        tw_scrape(session, producer);
-    while ((source = TAILQ_FIRST(&producer->data_sources)))
-        tw_data_source_free(source);
-    tw_flush_acknowledged(service, producer->id, UINT64_MAX);
+    tw_scrape_cancel(service, &producer->scrape);
     TAILQ_REMOVE(&service->producers, producer, next);
     service->producer_ids[producer->id / 64] &= ~(UINT64_C(1) << (producer->id % 64));
     service->n_producers--;
-    producer->conn->producer = NULL;
     TW_IGNORE(charge_shm(producer, 0)); /* giving back is always possible */
     TW_IGNORE(tw_producer_remember(producer, 0, 0));
     tw_shm_deinit(&producer->shm);
@@ -126,6 +125,24 @@ void tw_producer_free(struct tw_producer *producer)
     free(producer->name);
     free(producer->sdk_version);
     free(producer);
+    conn->producer = NULL;
+    tw_conn_free(conn);
+}
+
+void tw_producer_leave(struct tw_producer *producer)
+{
+    struct tw_service *service = producer->conn->service;
+    struct tw_data_source *source;
+
+    producer->left = true;
+    producer->commands.wanted = false;
+    while ((source = TAILQ_FIRST(&producer->data_sources)))
+        tw_data_source_free(source);
+    tw_flush_acknowledged(service, producer->id, UINT64_MAX);
+    if (producer->scraping && producer->n_writers && producer->smb.n_pages)
+        TW_IGNORE(tw_scrape(service, &producer->scrape));
+    else
+        tw_producer_free(producer);
 }
 
 bool tw_producer_adopt_shm(struct tw_producer *producer, int *fd)

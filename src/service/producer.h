@@ -20,7 +20,10 @@ char *tw_producer_keep_name(const char *name);
 TW_MUST_USE const char *tw_producer_new(struct tw_service_conn *conn,
                                         const struct tw_producer_hello *hello,
                                         struct tw_producer **ret_producer);
-/* Takes what is left in its shared memory, ends its instances and frees it. */
+/* Its connection is over: ends its instances, takes what is left in its shared memory when it is
+ * the turn of that, and then frees it and the connection. */
+void tw_producer_leave(struct tw_producer *producer);
+/* Frees one that has left, and its connection. */
 void tw_producer_free(struct tw_producer *producer);
 
 /* Takes the producer's own memory when it is what it has to be; *fd is taken in any case. False:

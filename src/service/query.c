@@ -158,7 +158,7 @@ static bool send_producers(struct tw_service_conn *conn)
     const struct tw_producer *producer;
 
     TAILQ_FOREACH (producer, &conn->service->producers, next) {
-        if (producer->serial < q->producer_serial)
+        if (producer->left || producer->serial < q->producer_serial)
             continue;
         if (full(conn))
             return false;

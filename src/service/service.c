@@ -11,6 +11,7 @@
 #include "service/core.h"
 #include "service/machine.h"
 #include "service/producer.h"
+#include "service/scrape.h"
 #include "service/session.h"
 
 static int open_output_dir(struct tw_service *service)
@@ -55,6 +56,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
     service->scratch = TW_BUF_INIT(TW_SCAN_MESSAGE_MAX);
     service->body = TW_GATHER_INIT(TW_FRAME_PAYLOAD_MAX);
     tw_machine_own_name(service->machine_name);
+    TAILQ_INIT(&service->scrapes);
     TAILQ_INIT(&service->relays);
     TAILQ_INIT(&service->conns);
     TAILQ_INIT(&service->producers);
@@ -72,6 +74,7 @@ int tw_service_new(struct tw_service **ret_service, const struct tw_service_opti
 void tw_service_free(struct tw_service *service)
 {
     struct tw_service_conn *conn;
+    struct tw_producer *producer;
     struct tw_session *session;
 
     if (!service)
@@ -80,6 +83,9 @@ void tw_service_free(struct tw_service *service)
         tw_service_disconnect(conn);
     while ((session = TAILQ_FIRST(&service->sessions)))
         tw_session_free(session);
+    while ((producer = TAILQ_FIRST(&service->producers))) /* those that have left */
+        tw_producer_free(producer);
+    tw_scrapes_end(service);
     tw_trigger_history_deinit(&service->trigger_history);
     tw_timers_deinit(&service->own_timers);
     tw_rxpool_deinit(&service->rxpool);

@@ -32,6 +32,8 @@ uint32_t tw_session_stop_timeout_ms(const struct tw_session *session)
                : TW_STOP_TIMEOUT_MS;
 }
 
+static void on_scraped(struct tw_scrape *scrape);
+
 struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes config,
                                   const char **ret_error)
 {
@@ -54,6 +56,8 @@ struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes 
     TAILQ_INIT(&session->untold);
     TAILQ_INIT(&session->changes);
     tw_session_timers_init(session);
+    session->scrape.session = session;
+    session->scrape.done = on_scraped;
     if (!tw_charge_open(&session->charge, &conn->service->accounts, session->uid)) {
         *ret_error = "the trace config is malformed or costs too much to decode";
         if (!tw_pbc_unpack(&tw__trace_config__descriptor, &session->arena, config, &msg)) {
@@ -70,6 +74,7 @@ struct tw_session *tw_session_new(struct tw_service_conn *conn, struct tw_bytes 
 
 void tw_session_delete(struct tw_session *session)
 {
+    tw_scrape_cancel(session->service, &session->scrape);
     tw_session_timers_clear(session);
     tw_triggers_forget(session);
     tw_patterns_deinit(&session->patterns);
@@ -183,19 +188,37 @@ void tw_session_check_started(struct tw_session *session)
     tw_observe_all_started(session);
 }
 
-/* The end: what is left in shared memory is taken, and the consumer is told. */
-static void disabled(struct tw_session *session)
+/* The end: what is left in shared memory is taken first. */
+static void wind_up(struct tw_session *session)
 {
-    struct tw_producer *producer;
-
+    if (session->last_scrape)
+        return;
     tw_instances_give_up(session);
     tw_session_timers_clear(session);
+    session->last_scrape = tw_scrape(session->service, &session->scrape);
+}
+
+/* Then the consumer is told. Frees a session that was let go. */
+static void disabled(struct tw_session *session)
+{
     tw_session_enter(session, TW_SESSION_DISABLED);
-    TAILQ_FOREACH (producer, &session->service->producers, next)
-        tw_scrape(session, producer);
     tw_snapshot_clocks(session);
     tw_event(session, TW_LIFECYCLE_DISABLED);
     tw_file_writer_finish(session);
+}
+
+/* The end frees a session that was let go; the last flush may free any. */
+static void on_scraped(struct tw_scrape *scrape)
+{
+    struct tw_session *session = TW_CONTAINER_OF(scrape, struct tw_session, scrape);
+    bool ends = session->state == TW_SESSION_STOPPING && tw_scraped(scrape, session->last_scrape);
+    bool may_go = ends && session->let_go;
+
+    tw_flushes_scraped(session);
+    if (ends)
+        disabled(session);
+    if (!may_go)
+        tw_flush_last_scraped(session);
 }
 
 /* at_once: nobody waits for the data sources to stop. */
@@ -206,7 +229,8 @@ static void end(struct tw_session *session, bool at_once)
     tw_instances_stop(session, at_once);
     tw_session_timers_clear(session);
     if (tw_instances_all_stopped(session)) {
-        disabled(session);
+        session->state = TW_SESSION_STOPPING; /* for the scrape alone, which others need not know */
+        wind_up(session);
         return;
     }
     tw_session_enter(session, TW_SESSION_STOPPING);
@@ -221,12 +245,12 @@ void tw_session_disable(struct tw_session *session)
 void tw_session_check_stopped(struct tw_session *session)
 {
     if (session->state == TW_SESSION_STOPPING && tw_instances_all_stopped(session))
-        disabled(session);
+        wind_up(session);
 }
 
 void tw_session_stop_timed_out(struct tw_session *session)
 {
-    disabled(session);
+    wind_up(session);
 }
 
 void tw_session_run_out(struct tw_session *session)
@@ -251,14 +275,14 @@ static void end_at_once(struct tw_session *session)
 {
     end(session, true);
     if (session->state == TW_SESSION_STOPPING)
-        disabled(session);
+        wind_up(session);
 }
 
 static void remove_session(struct tw_session *session)
 {
     tw_clones_of_session_end(session);
     tw_session_leave(session);
-    if (session->state == TW_SESSION_CLONED) /* others have come to their end already */
+    if (session->state != TW_SESSION_DISABLED) /* a clone, or what nobody waits for */
         tw_session_enter(session, TW_SESSION_DISABLED);
     TAILQ_REMOVE(&session->service->sessions, session, next);
     tw_session_delete(session);
@@ -269,12 +293,12 @@ void tw_session_let_go(struct tw_session *session)
     REQ("TW-CONS-007");
 
     end_at_once(session);
+    tw_observe_disabled(session);
     session->let_go = tw_file_writer_busy(session);
     if (!session->let_go) {
         remove_session(session);
         return;
     }
-    tw_observe_disabled(session);
     tw_session_leave(session);
 }
 
@@ -282,6 +306,9 @@ void tw_session_free(struct tw_session *session)
 {
     session->let_go = false;
     end_at_once(session);
+    tw_scrape_complete(session->service, &session->scrape);
+    if (session->state == TW_SESSION_STOPPING)
+        disabled(session);
     tw_file_writer_complete(session);
     remove_session(session);
 }

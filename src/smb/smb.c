@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "smb/smb.h"
 
+#include "base/macros.h"
 #include "base/req.h"
 
 int tw_smb_init(struct tw_smb *ret_smb, volatile struct tw_shared *base, size_t size,
@@ -161,7 +162,9 @@ static bool walk_page(const struct tw_smb *smb, struct tw_smb_walk *walk,
 int tw_smb_walk_next(const struct tw_smb *smb, struct tw_smb_walk *walk,
                      struct tw_smb_scrape *ret_scrape)
 {
-    for (; walk->page < smb->n_pages; walk->page++, walk->idx = 0) {
+    size_t end = walk->end ? tw_min(walk->end, smb->n_pages) : smb->n_pages;
+
+    for (; walk->page < end; walk->page++, walk->idx = 0) {
         /* One look at the bitmap a page: the layout must not change under the walk. */
         if (walk->idx == 0)
             walk->bitmap = tw_page_load(page_at(smb, walk->page));

@@ -33,9 +33,10 @@ struct tw_smb_scrape {
     bool complete; /* else the last packet may be unfinished and is not to be used */
 };
 
-/* Where a walk stands; all zero is the beginning. */
+/* Where a walk stands; all zero is the beginning of one over everything. Pages may be walked over
+ * at different times, but each of them at one: a chunk that was complete may soon be another. */
 struct tw_smb_walk {
-    size_t page;
+    size_t page, end; /* end: the page before which it ends; 0: that after the last */
     uint32_t idx, bitmap;
 };
 

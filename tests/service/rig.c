@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/macros.h"
 #include "service/core.h"
+#include "service/producer.h"
 #include "service/session.h"
 
 /* Bytes a test may make the rig keep. */
@@ -101,7 +102,10 @@ void rig_init_limited(struct rig *rig, const uint64_t limits[TW_QUOTAS])
 static void check_accounts(struct tw_service *service)
 {
     struct tw_session *session;
+    struct tw_producer *producer;
 
+    while ((producer = TAILQ_FIRST(&service->producers)) && producer->left)
+        tw_producer_free(producer);
     while ((session = TAILQ_FIRST(&service->sessions)))
         tw_session_free(session);
     RIG_MUST(!TAILQ_EMPTY(&service->conns) || tw_accounts_empty(&service->accounts));
@@ -302,7 +306,7 @@ static bool pump_peer(struct rig_peer *peer)
     return moved || (rc == TW_MORE && !peer->deaf);
 }
 
-void rig_pump(struct rig *rig)
+static void carry(struct rig *rig)
 {
     bool moved = true;
 
@@ -313,6 +317,25 @@ void rig_pump(struct rig *rig)
             moved |= pump_peer(&rig->peers[i]);
         for (size_t i = 0; i < rig->n_peers; i++)
             moved |= rig->peers[i].woken;
+    }
+}
+
+bool rig_scrape(struct rig *rig)
+{
+    uint64_t due = rig->service->scrape_turn.due_ns;
+
+    if (TAILQ_EMPTY(&rig->service->scrapes))
+        return false;
+    rig->now_ns = due > rig->now_ns ? due : rig->now_ns;
+    tw_service_tick(rig->service);
+    carry(rig);
+    return true;
+}
+
+void rig_pump(struct rig *rig)
+{
+    carry(rig);
+    while (!rig->slow_scrapes && rig_scrape(rig)) {
     }
 }
 

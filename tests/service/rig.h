@@ -68,6 +68,7 @@ struct rig {
     size_t n_whys;         /* not matched by a reply yet */
     int32_t uid;           /* of those that connect: RIG_UID until a test changes it */
     bool undecoded;        /* packets are left as they are: faster */
+    bool slow_scrapes;     /* only rig_scrape() scrapes */
     struct rig_peer peers[RIG_PEERS_MAX];
     size_t n_peers;
 };
@@ -87,10 +88,13 @@ struct rig_peer *rig_connect_silent(struct rig *rig, enum tw_service_port port, 
 struct rig_peer *rig_connect_as(struct rig *rig, enum tw_service_port port, struct tw_peer who);
 /* The peer goes without a word. */
 void rig_disconnect(struct rig_peer *peer);
-/* Carries bytes and lets the service work until nothing moves. */
+/* Carries bytes and lets the service work until nothing moves and, unless slow_scrapes, nothing is
+ * to be scraped. */
 void rig_pump(struct rig *rig);
 /* Moves time, in steps small enough for every timer, and pumps. */
 void rig_advance(struct rig *rig, uint64_t ms);
+/* One turn of what is to be scraped, for which time moves a little. False: there was nothing. */
+bool rig_scrape(struct rig *rig);
 
 /* Queues a call and returns its id; req may be NULL for an empty one. */
 uint64_t rig_send(struct rig_peer *peer, uint32_t method, const ProtobufCMessage *req);

@@ -300,6 +300,7 @@ static void a_producer_that_leaves_is_scraped(void **state)
     bind_writer(s.producer, 1, s.buffer);
     rig_write(s.producer, &(struct rig_chunk){.writer_id = 1}, &packet, 1);
     rig_disconnect(s.producer);
+    rig_pump(&s.rig);
     trace = rig_read(s.consumer);
     assert_int_equal(rig_find(&trace, "last words", NULL), 1);
     rig_free(&s.rig);

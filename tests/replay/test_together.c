@@ -91,6 +91,14 @@ static struct step *new_step(struct show *show, double t)
     return step;
 }
 
+/* The clock of one recording is behind those beside it: what its producer is asked is there 9.9 to
+ * 10.1 ms before the calls of consumers that ask for it, and their replies come 10.6 to 10.9 ms
+ * after what it answers. */
+static uint64_t clock_is_behind_ns(const char *path)
+{
+    return strstr(path, "/clone/producer.") ? UINT64_C(10350000) : 0;
+}
+
 static void load_event(struct show *show, size_t c, const struct tw_recording_event *event)
 {
     struct tw_buf *replies = &show->conns[c].replies;
@@ -103,6 +111,7 @@ static void load_event(struct show *show, size_t c, const struct tw_recording_ev
         return;
     }
     step = new_step(show, event->t);
+    step->at_ns += clock_is_behind_ns(show->conns[c].path);
     step->conn = c;
     step->p = malloc(event->bytes.n);
     assert_non_null(step->p);
@@ -245,16 +254,6 @@ static void perform(struct show *show, const struct step *step)
     run_all(show);
 }
 
-/* The clocks of the clone session's two recordings are 10 ms apart, so that here a flush is
- * acknowledged before it is asked for, and the trace is read before it has been cloned: it is
- * played, and not judged. test_clone.c has what it shows. */
-static bool is_skewed(const char *folder)
-{
-    const char *name = strrchr(folder, '/');
-
-    return name && strcmp(name, "/clone") == 0;
-}
-
 /* A trace that is empty there is empty here, and only such a one. */
 static bool is_worse(const struct outcome *theirs, const struct outcome *ours, uint32_t method,
                      bool producer)
@@ -325,7 +324,7 @@ static void every_recorded_session_goes_as_well_as_it_did(void **state)
     assert_int_equal(found.gl_pathc, 12);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         *strrchr(found.gl_pathv[i], '/') = 0;
-        if (play(found.gl_pathv[i]) && !is_skewed(found.gl_pathv[i]))
+        if (play(found.gl_pathv[i]))
             worse++;
     }
     globfree(&found);

@@ -2,7 +2,7 @@
 """What scripts for fuzz_service_script.c are made of: operations (fuzz/script.h), and the steps
 that most of them take."""
 
-from vectors import consumer_port, producer_port
+from vectors import consumer_port, producer_port, relay_port
 from vectors.encode import b, f64, u, varint
 
 (OPEN, BIND, CALL, FOREIGN, UP, DOWN, SETTLE, CLOSE, TIME, FAULT, MEMORY, FAR, SERVICE) = range(13)
@@ -16,9 +16,8 @@ PAGE = 4096
 START_TRACING, STOP_TRACING, CLONE_SNAPSHOT = 1, 2, 4
 HALF = 0x3FE0000000000000  # 0.5 as a double
 
-METHOD = {name: 1 + i for port in (producer_port, consumer_port)
+METHOD = {name: 1 + i for port in (producer_port, consumer_port, relay_port)
           for i, name in enumerate(port.METHODS)}
-METHOD |= {"InitRelay": 1, "SyncClock": 2}
 
 
 def op(what, arg=0, body=b""):

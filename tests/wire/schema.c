@@ -6,6 +6,7 @@
 #include "data_source_descriptor.pb-c.h"
 #include "ipc_frame.pb-c.h"
 #include "producer_port.pb-c.h"
+#include "relay_port.pb-c.h"
 #include "service_state.pb-c.h"
 #include "trace.pb-c.h"
 #include "trace_config.pb-c.h"
@@ -50,6 +51,8 @@ const ProtobufCMessageDescriptor *const schema_messages[] = {
     &tw__tracing_service_state__descriptor,
     &tw__trace_packet__descriptor,
     &tw__trace__descriptor,
+    METHOD(init_relay),
+    METHOD(sync_clock),
 };
 
 const size_t schema_n_messages = TW_ARRAY_LEN(schema_messages);

@@ -9,10 +9,11 @@
 #include <stddef.h>
 
 enum {
-    /* First the methods of the two ports by their number: request, response. */
+    /* The methods of a port are in the order of their numbers: request, response. */
     SCHEMA_PRODUCER_PORT = 0,
     SCHEMA_CONSUMER_PORT = 24,
     SCHEMA_OTHERS = 54, /* TraceConfig is the first */
+    SCHEMA_RELAY_PORT = 62,
 };
 
 extern const ProtobufCMessageDescriptor *const schema_messages[];

@@ -10,6 +10,7 @@
 #include "base/req.h"
 #include "consumer_port.pb-c.h"
 #include "producer_port.pb-c.h"
+#include "relay_port.pb-c.h"
 #include "tests/wire/schema.h"
 #include "trace_config.pb-c.h"
 #include "wire/pbc.h"
@@ -475,7 +476,8 @@ static void fits(const ProtobufCMessageDescriptor *d, size_t depth)
 static void the_schema_fits(void **state)
 {
     (void)state;
-    assert_int_equal(schema_messages[SCHEMA_OTHERS], &tw__trace_config__descriptor);
+    assert_ptr_equal(schema_messages[SCHEMA_OTHERS], &tw__trace_config__descriptor);
+    assert_ptr_equal(schema_messages[SCHEMA_RELAY_PORT], &tw__init_relay_request__descriptor);
     for (size_t i = 0; i < schema_n_messages; i++)
         fits(schema_messages[i], 1);
 }

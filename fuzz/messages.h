@@ -8,6 +8,5 @@
 
 /* Any byte is the number of one. */
 const ProtobufCMessageDescriptor *fuzz_message(uint8_t number);
-/* What the arguments of a method are; any number is one. The high bit chooses the consumer's
- * port. */
-const ProtobufCMessageDescriptor *fuzz_request(uint8_t method);
+/* What the arguments of a method of a port are; any numbers are one. */
+const ProtobufCMessageDescriptor *fuzz_request(uint8_t port, uint8_t method);

@@ -120,8 +120,8 @@ static bool op_head(struct mutator *m)
     if (!enter(m, mutator_input(m), LEVEL_OP, &place) ||
         !pick(m, mutator_input(m), &place, LEVEL_OP, &p))
         return false;
-    if (mutator_below(m, 3) == 0)
-        m->data[p.begin] = (uint8_t)mutator_below(m, m->layout->n_ops);
+    if (mutator_below(m, 3) == 0 || p.end - p.begin < 2)
+        m->data[p.begin] = make_op_kind(m);
     else
         m->data[p.begin + 1] = (uint8_t)mutator_below(m, 256);
     return true;
@@ -165,7 +165,8 @@ static bool frame_merge(struct mutator *m)
     struct box size;
 
     if (!pick_frame(m, &place, &size, &p) ||
-        !first_piece(mutator_input(m), LEVEL_FRAME, (struct piece){p.end, place.end}, &next) ||
+        !first_piece(m->layout, mutator_input(m), LEVEL_FRAME, (struct piece){p.end, place.end},
+                     &next) ||
         !put_at(m, &place, p.end, FRAME_SIZE_BYTES, NULL, 0))
         return false;
     put_size(m, &size, p.end - p.begin + next.end - next.begin - 2 * FRAME_SIZE_BYTES);

@@ -14,8 +14,8 @@
 enum mutator_body {
     MUTATOR_FRAMES,  /* a stream of frames */
     MUTATOR_PAYLOAD, /* the payload of one frame */
-    MUTATOR_MESSAGE, /* the message that the first byte of the input chooses (fuzz/messages.h) */
-    MUTATOR_SCRIPT,  /* operations (fuzz/script.h) */
+    MUTATOR_MESSAGE, /* one message */
+    MUTATOR_SCRIPT,  /* operations */
 };
 
 /* How the inputs of a target begin and what follows. */
@@ -24,9 +24,20 @@ struct mutator_layout {
     uint8_t fixed; /* bytes of choices */
     uint8_t lists; /* lists of choices behind them, each with its length in a byte */
     enum mutator_body body;
-    uint8_t n_ops;           /* scripts: kinds of operations */
-    uint32_t ops_of_frames;  /* a bit for each kind whose body is a stream of frames */
-    uint32_t ops_of_message; /* a bit for each whose body is two bytes and a method's message */
+    /* NULL: the first byte chooses it (fuzz/messages.h), in a script a method. */
+    const ProtobufCMessageDescriptor *message;
+    uint8_t n_ops;          /* scripts: kinds of operations */
+    uint32_t ops_of_frames; /* a bit for each kind whose body is a stream of frames */
+    uint32_t
+        ops_of_message; /* a bit for each whose body is a message, or two bytes and a method's */
+    /* Scripts whose operations are not those of fuzz/script.h: what lies behind the first byte of
+     * each kind, a letter for an operand. A kind that has frames is "l", one of a message "1b".
+     *   1 to 9  so many bytes
+     *   l, b    bytes, with their number in one byte in front, or in two
+     *   f, h    a byte that says in bits 3 to 5, or from bit 3 on, how many come at the end
+     *   p       a byte that says in bits 0 and 1 how many groups of five come at the end
+     *   c       a byte, but only if the first of the operation is below 128 */
+    const char *const *shapes;
 };
 
 /* NULL for a target that has its own kind of input. */

@@ -5,11 +5,13 @@
 
 #include "base/macros.h"
 #include "fuzz/messages.h"
+#include "fuzz/mutator_place.h"
 #include "fuzz/script.h"
 #include "ipc_frame.pb-c.h"
 #include "wire/reader.h"
 
 enum { DEPTH_MAX = 4, FIELDS_MAX = 4, TEXT_MAX = 40 };
+enum { SHAPED_MAX = 300 /* bytes: more than any list */ };
 
 uint64_t make_number(struct mutator *m)
 {
@@ -147,6 +149,11 @@ void make_frame(struct mutator *m, struct tw_writer *w)
         begin[i] = (uint8_t)(n >> 8 * i);
 }
 
+const ProtobufCMessageDescriptor *make_request(struct mutator *m, uint8_t method)
+{
+    return fuzz_request((uint8_t)mutator_below(m, 3), method);
+}
+
 static void put_op_body(struct mutator *m, struct tw_writer *w, uint8_t what)
 {
     uint8_t head[] = {(uint8_t)(1 + mutator_below(m, 15)), (uint8_t)mutator_below(m, 8)};
@@ -155,27 +162,55 @@ static void put_op_body(struct mutator *m, struct tw_writer *w, uint8_t what)
         make_frame(m, w);
         return;
     }
-    tw_put_raw(w, head, mutator_below(m, 4) ? sizeof(head) : 0);
-    if (m->layout->ops_of_message >> what & 1) {
-        uint8_t port = mutator_below(m, 2) ? 0x80 : 0;
-
-        put_fields(m, w, fuzz_request((uint8_t)(head[0] | port)), 0);
+    if (m->layout->message) {
+        put_fields(m, w, m->layout->message, 0);
+        return;
     }
+    tw_put_raw(w, head, mutator_below(m, 4) ? sizeof(head) : 0);
+    if (m->layout->ops_of_message >> what & 1)
+        put_fields(m, w, make_request(m, head[0]), 0);
+}
+
+/* The bits of the kind that choose nothing may mean something to an operation that has a shape. */
+uint8_t make_op_kind(struct mutator *m)
+{
+    return (uint8_t)mutator_below(m, m->layout->shapes ? 256 : m->layout->n_ops);
+}
+
+/* Numbers, as many as its shape wants. */
+static void put_shaped(struct mutator *m, struct tw_writer *w, uint8_t first)
+{
+    uint8_t numbers[SHAPED_MAX] = {first};
+
+    for (size_t i = 1; i < sizeof(numbers); i++)
+        numbers[i] = (uint8_t)make_number(m);
+    tw_put_raw(w, numbers,
+               tw_max(1, shaped_size(m->layout, (struct tw_bytes){numbers, sizeof(numbers)})));
 }
 
 void make_op(struct mutator *m, struct tw_writer *w)
 {
-    uint8_t what = (uint8_t)mutator_below(m, m->layout->n_ops);
-    uint8_t head[SCRIPT_HEADER] = {what, (uint8_t)mutator_below(m, 64)}, *begin = w->p;
-    size_t n;
+    uint8_t first = make_op_kind(m), kind = first % m->layout->n_ops;
+    uint8_t head[SCRIPT_HEADER] = {first, (uint8_t)mutator_below(m, 64)};
+    bool bodied = (m->layout->ops_of_frames | m->layout->ops_of_message) >> kind & 1;
+    struct box size = op_size(m->layout, 0, kind);
+    size_t n_head = size.at + size.width, n;
+    uint8_t *begin = w->p;
 
-    tw_put_raw(w, head, sizeof(head));
-    put_op_body(m, w, what);
-    n = (size_t)(w->p - begin) - sizeof(head);
+    if (m->layout->shapes && !bodied) {
+        put_shaped(m, w, first);
+        return;
+    }
+    tw_put_raw(w, head, n_head);
+    put_op_body(m, w, kind);
     if (w->overflow)
         return;
-    begin[2] = (uint8_t)n;
-    begin[3] = (uint8_t)(n >> 8);
+    n = (size_t)(w->p - begin) - n_head;
+    if (size.kind == BOX_LIST) /* a frame may have its end in another operation */
+        n = tw_min(n, UINT8_MAX);
+    w->p = begin + n_head + n;
+    for (size_t i = 0; i < size.width; i++)
+        begin[size.at + i] = (uint8_t)(n >> 8 * i);
 }
 
 const ProtobufCMessageDescriptor *message_in(struct mutator *m, const ProtobufCFieldDescriptor *f)
@@ -183,6 +218,6 @@ const ProtobufCMessageDescriptor *message_in(struct mutator *m, const ProtobufCF
     if (f->type == PROTOBUF_C_TYPE_MESSAGE)
         return f->descriptor;
     if (f->type == PROTOBUF_C_TYPE_BYTES && strcmp(f->name, "args_proto") == 0)
-        return fuzz_request((uint8_t)mutator_below(m, 256));
+        return make_request(m, (uint8_t)mutator_below(m, 256));
     return NULL;
 }

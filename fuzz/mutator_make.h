@@ -15,9 +15,12 @@ void make_known(struct mutator *m, struct tw_writer *w, const ProtobufCFieldDesc
 void make_any(struct mutator *m, struct tw_writer *w, uint32_t number);
 /* A frame of any kind, with its size in front. */
 void make_frame(struct mutator *m, struct tw_writer *w);
-/* An operation of the target's scripts. */
+/* Its first byte, and the whole of an operation of the target's scripts. */
+uint8_t make_op_kind(struct mutator *m);
 void make_op(struct mutator *m, struct tw_writer *w);
 
+/* The arguments of a method, of any port. */
+const ProtobufCMessageDescriptor *make_request(struct mutator *m, uint8_t method);
 /* The message in this field; NULL when it holds none. Arguments of a call are taken for those of
  * any method. */
 const ProtobufCMessageDescriptor *message_in(struct mutator *m, const ProtobufCFieldDescriptor *f);

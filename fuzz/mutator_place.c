@@ -132,7 +132,65 @@ static bool read_field_at(struct tw_bytes bytes, struct piece within, struct fie
     return true;
 }
 
-bool first_piece(struct tw_bytes bytes, enum level level, struct piece within, struct piece *ret)
+static uint8_t byte_at(struct tw_bytes bytes, size_t at)
+{
+    return at < bytes.n ? bytes.p[at] : 0;
+}
+
+size_t shaped_size(const struct mutator_layout *layout, struct tw_bytes bytes)
+{
+    const char *shape = layout->shapes[byte_at(bytes, 0) % layout->n_ops];
+    size_t n = 1, at_the_end = 0;
+
+    for (; *shape; shape++) {
+        uint8_t byte = byte_at(bytes, n);
+
+        switch (*shape) {
+        case 'l':
+            n += 1 + (size_t)byte;
+            break;
+        case 'b':
+            n += 2 + (size_t)(byte | byte_at(bytes, n + 1) << 8);
+            break;
+        case 'f':
+        case 'h':
+            at_the_end = byte >> 3 & (*shape == 'f' ? 7 : 31);
+            n++;
+            break;
+        case 'p':
+            at_the_end = (byte & 3) * (size_t)5;
+            n++;
+            break;
+        case 'c':
+            n += bytes.n && bytes.p[0] < 128;
+            break;
+        default:
+            n += (size_t)(*shape - '0');
+        }
+    }
+    n += at_the_end;
+    return n <= bytes.n ? n : 0;
+}
+
+struct box op_size(const struct mutator_layout *layout, size_t at, size_t kind)
+{
+    if (layout->shapes && layout->ops_of_frames >> kind & 1)
+        return (struct box){.kind = BOX_LIST, .at = at + 1, .width = 1};
+    return (struct box){.kind = BOX_OP, .at = at + 2, .width = 2};
+}
+
+static bool first_shaped(const struct mutator_layout *layout, struct tw_bytes bytes,
+                         struct piece within, struct piece *ret)
+{
+    struct tw_bytes run = {.p = bytes.p + within.begin, .n = within.end - within.begin};
+    size_t n = shaped_size(layout, run);
+
+    *ret = (struct piece){within.begin, within.begin + n};
+    return n > 0;
+}
+
+bool first_piece(const struct mutator_layout *layout, struct tw_bytes bytes, enum level level,
+                 struct piece within, struct piece *ret)
 {
     static const size_t header[] = {[LEVEL_OP] = SCRIPT_HEADER, [LEVEL_FRAME] = FRAME_SIZE_BYTES};
     struct box size = {.kind = BOX_FRAME, .at = within.begin, .width = FRAME_SIZE_BYTES};
@@ -145,10 +203,12 @@ bool first_piece(struct tw_bytes bytes, enum level level, struct piece within, s
         *ret = f.whole;
         return true;
     }
+    if (level == LEVEL_OP && layout->shapes)
+        return first_shaped(layout, bytes, within, ret);
     if (within.end - within.begin < header[level])
         return false;
     if (level == LEVEL_OP)
-        size = (struct box){.kind = BOX_OP, .at = within.begin + 2, .width = 2};
+        size = op_size(layout, within.begin, 0);
     n = get_size(bytes, &size);
     if (n > within.end - within.begin - header[level])
         return false;
@@ -162,7 +222,8 @@ size_t pieces_of(struct tw_bytes bytes, const struct place *place, enum level le
     struct piece left = {place->begin, place->end};
     size_t n = 0;
 
-    while (n < PIECES_MAX && left.begin < left.end && first_piece(bytes, level, left, &list[n])) {
+    while (n < PIECES_MAX && left.begin < left.end &&
+           first_piece(place->layout, bytes, level, left, &list[n])) {
         left.begin = list[n].end;
         n++;
     }
@@ -230,18 +291,26 @@ static bool enter_op(struct mutator *m, struct tw_bytes bytes, struct place *pla
                      enum level level)
 {
     struct piece p;
+    struct box size;
     uint8_t what;
 
     if (!pick(m, bytes, place, LEVEL_OP, &p))
         return false;
     what = bytes.p[p.begin] % m->layout->n_ops;
-    open_box(place, BOX_OP, p.begin + 2, 2, p.end);
+    if (!((m->layout->ops_of_frames | m->layout->ops_of_message) >> what & 1))
+        return false;
+    size = op_size(m->layout, p.begin, what);
+    open_box(place, size.kind, size.at, size.width, p.end);
     if (m->layout->ops_of_frames >> what & 1)
         return level == LEVEL_FRAME || enter_frame(m, bytes, place);
-    if (level == LEVEL_FRAME || !(m->layout->ops_of_message >> what & 1) ||
-        place->end - place->begin < 2)
+    if (level == LEVEL_FRAME)
         return false;
-    place->message = fuzz_request((uint8_t)(bytes.p[place->begin] | mutator_below(m, 2) << 7));
+    place->message = m->layout->message;
+    if (place->message)
+        return true;
+    if (place->end - place->begin < 2)
+        return false;
+    place->message = make_request(m, bytes.p[place->begin]);
     place->begin += 2;
     return true;
 }
@@ -259,7 +328,8 @@ bool enter(struct mutator *m, struct tw_bytes bytes, enum level level, struct pl
 {
     enum mutator_body body = m->layout->body;
 
-    *place = (struct place){.begin = body_of(m->layout, bytes), .end = bytes.n};
+    *place =
+        (struct place){.layout = m->layout, .begin = body_of(m->layout, bytes), .end = bytes.n};
     if (level == LEVEL_OP)
         return body == MUTATOR_SCRIPT;
     if (body == MUTATOR_FRAMES && level == LEVEL_FIELD && !enter_frame(m, bytes, place))
@@ -271,7 +341,7 @@ bool enter(struct mutator *m, struct tw_bytes bytes, enum level level, struct pl
     if (body == MUTATOR_PAYLOAD)
         place->message = &tw__ipcframe__descriptor;
     else if (body == MUTATOR_MESSAGE)
-        place->message = fuzz_message(bytes.n ? bytes.p[0] : 0);
+        place->message = m->layout->message ? m->layout->message : fuzz_message(byte_at(bytes, 0));
     descend(m, bytes, place);
     return true;
 }

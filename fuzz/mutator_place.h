@@ -24,6 +24,7 @@ struct box {
 struct place {
     struct box boxes[BOXES_MAX];
     size_t n_boxes, begin, end;
+    const struct mutator_layout *layout;
     const ProtobufCMessageDescriptor *message; /* of fields */
 };
 
@@ -52,7 +53,12 @@ bool put_at(struct mutator *m, const struct place *place, size_t at, size_t del,
             size_t n);
 
 /* The piece at the start of a run; false when it is cut short. */
-bool first_piece(struct tw_bytes bytes, enum level level, struct piece within, struct piece *ret);
+bool first_piece(const struct mutator_layout *layout, struct tw_bytes bytes, enum level level,
+                 struct piece within, struct piece *ret);
+/* Bytes of the operation at the start of these, when it has a shape; 0 when it is cut short. */
+size_t shaped_size(const struct mutator_layout *layout, struct tw_bytes bytes);
+/* The size of the body of the operation at an offset, for kinds that have frames or a message. */
+struct box op_size(const struct mutator_layout *layout, size_t at, size_t kind);
 size_t pieces_of(struct tw_bytes bytes, const struct place *place, enum level level,
                  struct piece list[PIECES_MAX]);
 /* One of them; false when there is none. */

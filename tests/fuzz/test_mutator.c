@@ -7,6 +7,7 @@
 
 #include "fuzz/messages.h"
 #include "fuzz/mutator_make.h"
+#include "fuzz/mutator_place.h"
 #include "fuzz/script.h"
 #include "tests/harness.h"
 #include "tracewire/frame.h"
@@ -114,25 +115,142 @@ static void see_script(struct tw_bytes input, void *user)
     *n_whole += input.n == 0;
 }
 
+/* Scripts that begin with so many zeros and grow from there. */
+static struct mutator grow(const char *target, size_t n_zeros,
+                           void (*see)(struct tw_bytes input, void *user), void *user)
+{
+    struct mutator m = mutator_of(mutator_layout_of(target), 3);
+    static uint8_t buf[MAX];
+    size_t n = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        if (n == 0 || n > MAX / 2) {
+            memset(buf, 0, n_zeros);
+            n = n_zeros;
+        }
+        n = mutator_mutate(&m, buf, n, MAX);
+        assert_true(n <= MAX);
+        see(stream_of(buf, n), user);
+    }
+    for (int what = MUTATE_OP_INSERT; what <= MUTATE_OP_SWAP; what++)
+        if (m.done[what] == 0)
+            fail_msg("%s: mutation %d was never done", target, what);
+    assert_true(m.done[MUTATE_OP_HEAD] > 0);
+    return m;
+}
+
 static void test_scripts(void **state)
 {
-    const struct mutator_layout *layout = mutator_layout_of("session_script");
-    struct mutator m = mutator_of(layout, 3);
-    static uint8_t buf[MAX];
-    size_t n_whole = 0, n = 0;
+    size_t n_whole = 0;
 
     (void)state;
-    for (int i = 0; i < ROUNDS; i++) {
-        size_t changed = mutator_mutate(&m, buf, n, MAX);
-
-        assert_true(changed <= MAX);
-        n = changed && changed < MAX / 2 ? changed : 0;
-        see_script(stream_of(buf, n), &n_whole);
-    }
+    (void)grow("session_script", 0, see_script, &n_whole);
     assert_true(n_whole > ROUNDS / 2);
-    for (int what = MUTATE_OP_INSERT; what <= MUTATE_OP_HEAD; what++)
-        if (m.done[what] == 0)
-            fail_msg("mutation %d was never done", what);
+}
+
+/* How many bytes an operation has, as its target reads them. */
+static void test_shapes(void **state)
+{
+    static const struct {
+        const char *target;
+        size_t size;
+        uint8_t bytes[16];
+    } rows[] = {
+        {"limits", 3, {6, 1, 2}},
+        {"pump", 1, {2}},
+        {"pump", 2, {12, 9}},
+        {"pump", 5, {17, 3}},
+        {"writer", 2, {6, 9}},
+        {"writer", 7, {4, 255, 4}},
+        {"fd_queue", 1, {255}},
+        {"trace_buffer", 2, {16, 9}},
+        {"trace_buffer", 8, {8, 0, 1, 2, 3, 4, 5, 6}},
+        {"trace_buffer", 7, {7, 0, 255, 3 << 3 | 7}},
+        {"buffer_model", 6, {0, 255, 2 << 3 | 0xc7, 255}},
+        {"buffer_model", 6, {5, 255, 255, 1 << 3, 255}},
+        {"buffer_model", 14, {8, 255, 255, 0xfe}},
+        {"buffer_model", 2, {11, 9}},
+        {"buffer_model", 1, {251, 9}},
+        {"commit", 9, {0, 1, 5, 0}},
+        {"commit", 6, {1, 255, 255, 2}},
+        {"commit", 9, {2, 9, 9, 9, 9, 9, 2}},
+        {"smb_race", 9, {4, 9, 9, 9, 9, 9, 9, 9, 9}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
+        const struct mutator_layout *layout = mutator_layout_of(rows[i].target);
+
+        assert_int_equal(shaped_size(layout, stream_of(rows[i].bytes, 16)), rows[i].size);
+        assert_int_equal(shaped_size(layout, stream_of(rows[i].bytes, rows[i].size - 1)), 0);
+    }
+}
+
+static void see_threes(struct tw_bytes input, void *user)
+{
+    size_t *n_whole = user;
+
+    *n_whole += input.n % 3 == 1; /* four bytes, and operations of three */
+}
+
+static void see_bursts(struct tw_bytes input, void *user)
+{
+    size_t *n_frames = user;
+
+    while (input.n) {
+        static const uint8_t one_byte_more[8] = {[4] = 1};
+        uint8_t what = input_byte(&input) & 7;
+        struct tw_bytes burst = what < 2 ? input_list(&input) : (struct tw_bytes){0}, payload;
+
+        *n_frames += burst.n && !tw_frame_split(burst, &payload);
+        (void)script_take(&input, one_byte_more[what]);
+    }
+}
+
+/* Any numbers would seldom be fields that CommitData has. */
+static void see_commits(struct tw_bytes input, void *user)
+{
+    size_t *n_messages = user;
+    struct tw_bytes op = {.p = input.p};
+
+    for (; input.n; input.p += op.n, input.n -= op.n) {
+        struct tw_reader r;
+        struct tw_field f;
+        bool known = true;
+        int n_fields = 0;
+
+        op.n = shaped_size(mutator_layout_of("commit"), input);
+        if (op.n == 0)
+            return;
+        if (input.p[0] % 16 != 0)
+            continue;
+        r = tw_reader_of(stream_of(input.p + 4, op.n - 4));
+        for (; !tw_read_field(&r, &f); n_fields++)
+            known &= f.number <= 3 && f.type == (f.number < 3 ? TW_WIRE_LEN : TW_WIRE_VARINT);
+        *n_messages += known && n_fields >= 2 && tw_reader_left(&r) == 0;
+    }
+}
+
+static void test_shaped_scripts(void **state)
+{
+    static const struct {
+        const char *target;
+        size_t n_zeros, least;
+        void (*see)(struct tw_bytes input, void *user);
+    } rows[] = {
+        {"limits", 4, ROUNDS / 2, see_threes},
+        {"pump", 0, ROUNDS / 2, see_bursts},
+        {"commit", 0, ROUNDS / 10, see_commits}, /* one operation of sixteen has a message */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
+        size_t n_good = 0;
+
+        (void)grow(rows[i].target, rows[i].n_zeros, rows[i].see, &n_good);
+        if (n_good < rows[i].least)
+            fail_msg("%s: only %zu are as they should be", rows[i].target, n_good);
+    }
 }
 
 static void see_hash(struct tw_bytes input, void *user)
@@ -161,8 +279,9 @@ static void test_same_seed_same_inputs(void **state)
 /* No input is too short, none fills the room past its end. */
 static void test_small_room(void **state)
 {
-    static const char *const targets[] = {"frame_split", "frame_decode", "prescan",
-                                          "session_script"};
+    static const char *const targets[] = {"frame_split",    "frame_decode", "prescan",
+                                          "session_script", "limits",       "pump",
+                                          "smb_race",       "buffer_model", "read_buffers"};
 
     (void)state;
     for (size_t t = 0; t < TW_ARRAY_LEN(targets); t++) {
@@ -209,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_shaped_scripts),
         cmocka_unit_test(test_same_seed_same_inputs),
         cmocka_unit_test(test_small_room),
         cmocka_unit_test(test_made_fields_unpack),

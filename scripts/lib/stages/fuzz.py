@@ -37,12 +37,21 @@ def fuzz_targets():
     return run(["scripts/fuzz", "--list"])[1].split()
 
 
+def documented(targets):
+    """Each target has its row in the table of what must hold."""
+    with open("docs/fuzzing.md") as f:
+        rows = re.findall(r"^\| ([a-z_, ]+) \|", f.read(), re.M)
+    missing = set(targets) - {name for row in rows for name in row.split(", ")}
+    report.check("fuzz: docs/fuzzing.md tells of every target", not missing, ", ".join(missing))
+
+
 def fuzz_all(seconds, engines):
     engines = [e for e in engines if build(PRESETS[e], target="fuzzers")]
     targets = fuzz_targets()
     if not targets:
         report.check("fuzz: find the targets", False, "fuzz/ holds no fuzz_*.c")
         return
+    documented(targets)
     each = max(LEAST_SECONDS, seconds * JOBS // (len(targets) * max(1, len(engines))))
     parallel(lambda job: job[0](*job[1:]),
              [*((canaries, e) for e in engines),

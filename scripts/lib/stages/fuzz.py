@@ -19,7 +19,7 @@ def fuzz_one(engine, target, seconds):
          target],
         seconds + 240,
     )
-    summary = re.findall(rf"^{target} .*?(\d+ runs) +(\d+ edges)", output, re.M)
+    summary = re.findall(rf"^{target} .*?(\d+ runs) +(\d+/s) +(\d+ edges)", output, re.M)
     name = f"fuzz {target}, {engine}: {', '.join(summary[-1]) if summary else 'no result'}"
     report.check(name, status == 0, output, time.monotonic() - start)
 

@@ -75,6 +75,10 @@ struct tw_service_options {
     /* The same for a call that is refused or answered with an error: why is a text that lives as
      * long as this call. Most replies have no words for it, so this is where to look for them. */
     void (*call_refused)(struct tw_peer peer, const char *why, void *user);
+    /* Called before a connection ends because too much waits to be sent to its user (TW-LIM-064):
+     * a chance to send, by tw_service_peek() or _peekv() and one tw_service_sent(), and nothing
+     * else. conn_user is the connection's. NULL is fine. */
+    void (*send_now)(void *conn_user);
 };
 
 /* options may be NULL. -ENOMEM, or what opening output_dir says. A consumer may have a trace

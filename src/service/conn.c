@@ -180,10 +180,23 @@ void tw_conn_charge(struct tw_service_conn *conn)
             tw_conn_doom(conn, tw_quotas[now[i].quota].passed);
 }
 
+/* What the socket takes at once need not wait in an account that is full: one large config goes to
+ * all producers of a user before any of them has its turn to be sent to. */
+static void make_room(struct tw_service_conn *conn)
+{
+    REQ("TW-LIM-064");
+    const struct tw_service_options *options = &conn->service->options;
+
+    if (options->send_now &&
+        tw_charge_set(&conn->charge, TW_QUOTA_OUTPUT, tw_tx_queued(&conn->host.tx)))
+        options->send_now(conn->user);
+}
+
 /* A reply is queued, or else there can be none any more. */
 static void replied(struct tw_service_conn *conn, int rc)
 {
     if (!rc) {
+        make_room(conn);
         tw_conn_charge(conn);
         tw_conn_wake(conn);
     } else if (rc == TW_E_FULL) {

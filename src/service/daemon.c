@@ -209,6 +209,7 @@ static int start(struct tw_daemon *daemon, const struct tw_daemon_options *o,
 
     options.refused = on_refused;
     options.call_refused = on_call_refused;
+    options.send_now = tw_peer_send_now;
     rc = tw_service_new(&daemon->service, &options);
     if (rc)
         return rc;

@@ -169,6 +169,13 @@ static void on_peer(struct tw_io *io, uint32_t events)
     peer_free(peer, why);
 }
 
+void tw_peer_send_now(void *conn_user)
+{
+    struct tw_peer_socket *peer = conn_user;
+
+    TW_IGNORE(tw_pump_out(peer->io.fd, &peer->conn->host.tx));
+}
+
 /* Somebody else's turn left something for this one: its own comes when it can send. What its own
  * turn leaves is sent at the end of that. */
 static void on_wake(void *user)

@@ -21,6 +21,9 @@ struct tw_peers {
 /* stall_ms 0: the usual, TW-LIM-031. */
 void tw_peers_init(struct tw_peers *peers, struct tw_loop *loop, struct tw_service *service,
                    uint32_t stall_ms);
+/* send_now of tw_service_options: sends to a connection that was made here what its socket takes.
+ * Whether that ended it is left to its own turn. */
+void tw_peer_send_now(void *conn_user);
 /* Closes every connection. */
 void tw_peers_deinit(struct tw_peers *peers);
 /* Takes the connected, non-blocking socket, also on failure. relay: of one that is none of Unix, a

@@ -20,6 +20,7 @@ int daemon_start(struct daemon_scene *s, struct tw_daemon **ret_daemon, struct t
         .consumer_socket = s->consumer,
         .access = {{0640, (gid_t)-1}, {0600, (gid_t)-1}},
         .service.patience_ms = s->patience_ms,
+        .service.limits[TW_QUOTA_OUTPUT] = s->output,
         .stall_ms = s->stall_ms,
     };
     int rc = s->loop ? 0 : tw_loop_new(&s->loop);

@@ -14,6 +14,7 @@ struct daemon_scene {
     struct tw_daemon *daemon;
     bool elsewhere; /* the loop turns in another process */
     uint32_t stall_ms, patience_ms;
+    uint64_t output; /* bytes that may wait for one user; 0: what is usual */
 };
 
 /* A folder and the names of sockets in it. */

@@ -433,6 +433,77 @@ static void garbage_ends_only_its_own_connection(void **state)
     daemon_end(&s);
 }
 
+enum { LARGE_CONFIG = 60 * 1000 }; /* bytes */
+
+/* Producers of a data source x, waiting for commands. */
+static void producers_of_x(struct daemon_scene *s, struct client *producers, size_t n)
+{
+    Tw__RegisterDataSourceRequest req = TW__REGISTER_DATA_SOURCE_REQUEST__INIT;
+    Tw__DataSourceDescriptor x = TW__DATA_SOURCE_DESCRIPTOR__INIT;
+    struct tw_client_event_out event;
+
+    x.name = (char[]){"x"};
+    req.data_source_descriptor = &x;
+    for (size_t i = 0; i < n; i++) {
+        client_producer(s, &producers[i]);
+        client_call(&producers[i], TW_PRODUCER_REGISTER_DATA_SOURCE, &req.base, false);
+        assert_true(client_await(s, &producers[i], &event));
+        client_call(&producers[i], TW_PRODUCER_GET_ASYNC_COMMAND, NULL, false);
+        assert_int_equal(tw_pump_out(producers[i].fd, &producers[i].client.tx), 0);
+    }
+}
+
+static void enable_x_with_a_large_config(struct client *consumer)
+{
+    static char large[LARGE_CONFIG + 1];
+    Tw__EnableTracingRequest enable = TW__ENABLE_TRACING_REQUEST__INIT;
+    Tw__TraceConfig config = TW__TRACE_CONFIG__INIT;
+    Tw__TraceConfig__BufferConfig buffer = TW__TRACE_CONFIG__BUFFER_CONFIG__INIT;
+    Tw__TraceConfig__DataSource source = TW__TRACE_CONFIG__DATA_SOURCE__INIT;
+    Tw__DataSourceConfig x = TW__DATA_SOURCE_CONFIG__INIT;
+
+    memset(large, 'x', LARGE_CONFIG);
+    x.name = (char[]){"x"};
+    x.legacy_config = large;
+    source.config = &x;
+    buffer.has_size_kb = true;
+    buffer.size_kb = 64;
+    config.n_data_sources = config.n_buffers = 1;
+    config.data_sources = (Tw__TraceConfig__DataSource *[]){&source};
+    config.buffers = (Tw__TraceConfig__BufferConfig *[]){&buffer};
+    enable.trace_config = &config;
+    client_call(consumer, TW_CONSUMER_ENABLE_TRACING, &enable.base, false);
+    assert_int_equal(tw_pump_out(consumer->fd, &consumer->client.tx), 0);
+}
+
+/* It goes to all producers of a user in one turn, more than may wait for them together: what their
+ * sockets take at once does not wait. */
+static void a_large_config_drops_no_producer(void **state)
+{
+    REQ("TW-LIM-064");
+    struct daemon_scene s;
+    struct client producers[8], consumer;
+    struct tw_client_event_out event;
+    struct tw_bytes socket;
+
+    (void)state;
+    daemon_folder(&s);
+    s.output = (uint64_t)2 * LARGE_CONFIG;
+    assert_int_equal(daemon_start(&s, &s.daemon, &socket), 0);
+    producers_of_x(&s, producers, TW_ARRAY_LEN(producers));
+    client_join(&consumer, s.consumer, &tw_consumer_port);
+    client_bound(&s, &consumer);
+    enable_x_with_a_large_config(&consumer);
+    for (size_t i = 0; i < TW_ARRAY_LEN(producers); i++) {
+        do
+            assert_true(client_await(&s, &producers[i], &event));
+        while (event.reply.n < LARGE_CONFIG);
+        client_leave(&producers[i]);
+    }
+    client_leave(&consumer);
+    daemon_end(&s);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -451,6 +522,7 @@ int main(void)
         tw_unit_test(a_full_table_does_not_keep_the_loop_turning),
         tw_unit_test(running_out_of_descriptors_is_survived),
         tw_unit_test(garbage_ends_only_its_own_connection),
+        tw_unit_test(a_large_config_drops_no_producer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,9 @@ struct rig_peer *rig_consumer_as(struct rig *rig, int32_t uid);
 uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config);
 /* The same with a descriptor, which is taken. */
 uint64_t rig_enable_with(struct rig_peer *consumer, const Tw__TraceConfig *config, int fd);
+/* CloneSession of the session with this unique name, or this id; returns the request's id. */
+uint64_t rig_clone(struct rig_peer *cloner, const char *name);
+uint64_t rig_clone_by_id(struct rig_peer *cloner, uint64_t session_id);
 /* A config with one ring buffer of 64 KiB and one data source of this name, in the arena. */
 Tw__TraceConfig *rig_config(struct rig *rig, const char *data_source);
 

@@ -33,6 +33,32 @@ uint64_t rig_enable_with(struct rig_peer *consumer, const Tw__TraceConfig *confi
     return id;
 }
 
+static uint64_t clone(struct rig_peer *cloner, const Tw__CloneSessionRequest *req)
+{
+    uint64_t id = rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &req->base);
+
+    rig_pump(cloner->rig);
+    return id;
+}
+
+uint64_t rig_clone(struct rig_peer *cloner, const char *name)
+{
+    Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
+
+    req.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_UNIQUE_SESSION_NAME;
+    req.unique_session_name = tw_pbc_str(name);
+    return clone(cloner, &req);
+}
+
+uint64_t rig_clone_by_id(struct rig_peer *cloner, uint64_t session_id)
+{
+    Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
+
+    req.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
+    req.session_id = session_id;
+    return clone(cloner, &req);
+}
+
 uint64_t rig_enable(struct rig_peer *consumer, const Tw__TraceConfig *config)
 {
     return rig_enable_with(consumer, config, -1);

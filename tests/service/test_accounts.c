@@ -370,7 +370,6 @@ static void detach(struct rig_peer *consumer)
 /* A session is its user's, with or without a consumer, and so is a copy of it. */
 static void sessions_nobody_is_connected_to(void **state)
 {
-    Tw__CloneSessionRequest request = TW__CLONE_SESSION_REQUEST__INIT;
     struct rig rig;
     struct rig_peer *cloner;
 
@@ -381,9 +380,7 @@ static void sessions_nobody_is_connected_to(void **state)
     detach(&rig.peers[0]);
     assert_int_equal(used_by(&rig, A, TW_QUOTA_SESSIONS), 1);
     cloner = rig_consumer(&rig);
-    request.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
-    request.session_id = 1;
-    rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &request.base);
+    rig_clone_by_id(cloner, 1);
     rig_advance(&rig, 10);
     assert_int_equal(used_by(&rig, A, TW_QUOTA_SESSIONS), 2);
     assert_false(enables(&rig));

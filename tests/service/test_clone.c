@@ -53,24 +53,6 @@ static uint64_t ask(struct rig_peer *cloner, const Tw__CloneSessionRequest *req)
     return id;
 }
 
-static uint64_t ask_by_name(struct rig_peer *cloner, const char *name)
-{
-    Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
-
-    req.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_UNIQUE_SESSION_NAME;
-    req.unique_session_name = tw_pbc_str(name);
-    return ask(cloner, &req);
-}
-
-static uint64_t ask_by_id(struct rig_peer *cloner, uint64_t session_id)
-{
-    Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
-
-    req.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
-    req.session_id = session_id;
-    return ask(cloner, &req);
-}
-
 static Tw__CloneSessionResponse *answer(struct rig_peer *cloner, uint64_t id)
 {
     return rig_decode(cloner, rig_last(cloner, id), &tw__clone_session_response__descriptor);
@@ -119,7 +101,7 @@ static void a_clone_is_read_while_the_session_goes_on(void **state)
     s.config->trace_uuid_lsb = 2;
     enable(&s);
     rig_emit(s.producer, 0, s.buffer, "before");
-    id = ask_by_name(s.cloner, "name");
+    id = rig_clone(s.cloner, "name");
     assert_int_equal(rig_count(s.cloner, id), 0);
     assert_int_equal(FLUSHES(s.producer), 1);
     assert_int_equal(
@@ -173,25 +155,25 @@ static void the_session_is_named_one_way_or_another(void **state)
     begin(&s);
     enable(&s);
     assert_true(fails(s.cloner, ask(s.cloner, &none), "no such session"));
-    assert_true(fails(s.cloner, ask_by_name(s.cloner, ""), "no such session"));
-    assert_true(fails(s.cloner, ask_by_name(s.cloner, "nam"), "no such session"));
-    assert_true(fails(s.cloner, ask_by_id(s.cloner, 0), "no such session"));
-    assert_true(fails(s.cloner, ask_by_id(s.cloner, UINT64_MAX), "no such session"));
-    assert_true(fails(s.consumer, ask_by_name(s.consumer, "name"), "has a session"));
+    assert_true(fails(s.cloner, rig_clone(s.cloner, ""), "no such session"));
+    assert_true(fails(s.cloner, rig_clone(s.cloner, "nam"), "no such session"));
+    assert_true(fails(s.cloner, rig_clone_by_id(s.cloner, 0), "no such session"));
+    assert_true(fails(s.cloner, rig_clone_by_id(s.cloner, UINT64_MAX), "no such session"));
+    assert_true(fails(s.consumer, rig_clone(s.consumer, "name"), "has a session"));
 
     scored = rig_consumer(&s.rig);
     s.config->unique_session_name = NULL;
     s.config->has_bugreport_score = true;
     s.config->bugreport_score = 7;
     rig_enable(scored, s.config);
-    id = ask_by_id(s.cloner, UINT64_MAX);
+    id = rig_clone_by_id(s.cloner, UINT64_MAX);
     assert_int_equal(
         rig_command(s.producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_FLUSH, 0)->flush->flags, 0x113);
     acknowledge(&s, 0);
     assert_true(answer(s.cloner, id)->success);
     assert_int_equal(s.cloner->conn->session->config->bugreport_score, 7);
     rig_call(s.cloner, TW_CONSUMER_FREE_BUFFERS, NULL);
-    id = ask_by_id(s.cloner, session_of(s.consumer));
+    id = rig_clone_by_id(s.cloner, session_of(s.consumer));
     acknowledge(&s, 1);
     assert_true(answer(s.cloner, id)->success);
     rig_free(&s.rig);
@@ -209,9 +191,9 @@ static void another_user_may_not_clone_but_root_may(void **state)
     enable(&s);
     stranger = rig_consumer_as(&s.rig, RIG_UID + 1);
     root = rig_consumer_as(&s.rig, 0);
-    assert_true(fails(stranger, ask_by_name(stranger, "name"), "another user"));
+    assert_true(fails(stranger, rig_clone(stranger, "name"), "another user"));
     assert_int_equal(FLUSHES(s.producer), 0);
-    id = ask_by_name(root, "name");
+    id = rig_clone(root, "name");
     acknowledge(&s, 0);
     assert_true(answer(root, id)->success);
     rig_free(&s.rig);
@@ -228,7 +210,7 @@ static void without_a_flush_there_is_still_a_clone(void **state)
     begin(&s);
     enable(&s);
     rig_emit(s.producer, 0, s.buffer, "text");
-    id = ask_by_name(s.cloner, "name");
+    id = rig_clone(s.cloner, "name");
     rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS); /* nobody acknowledges */
     assert_true(answer(s.cloner, id)->success);
     trace = rig_read(s.cloner);
@@ -239,7 +221,7 @@ static void without_a_flush_there_is_still_a_clone(void **state)
 
     rig_call(s.cloner, TW_CONSUMER_FREE_BUFFERS, NULL);
     rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL);
-    id = ask_by_name(s.cloner, "name"); /* nothing to flush: at once */
+    id = rig_clone(s.cloner, "name"); /* nothing to flush: at once */
     assert_true(answer(s.cloner, id)->success);
     trace = rig_read(s.cloner);
     assert_int_equal(rig_find(&trace, "text", NULL), 1);
@@ -292,7 +274,7 @@ static void a_buffer_may_go_to_the_clone(void **state)
     first = (uint16_t)(second - 1);
     emit_to(&s, 1, 0, first, "goes");
     emit_to(&s, 2, 0, second, "stays");
-    id = ask_by_name(s.cloner, "name");
+    id = rig_clone(s.cloner, "name");
     assert_int_equal(FLUSHES(s.producer), 2); /* one a kind */
     acknowledge(&s, 0);                       /* of those that are copied */
     assert_int_equal(rig_count(s.cloner, id), 0);
@@ -334,7 +316,7 @@ static void a_buffer_may_be_cleared_first(void **state)
     first = (uint16_t)(second - 1);
     emit_to(&s, 1, 0, first, "stale");
     emit_to(&s, 2, 0, second, "kept");
-    id = ask_by_name(s.cloner, "name");
+    id = rig_clone(s.cloner, "name");
     emit_to(&s, 1, 1, first, "fresh");
     acknowledge(&s, 0);
     assert_true(answer(s.cloner, id)->success);
@@ -357,16 +339,16 @@ static void who_goes_meanwhile_is_missed(void **state)
     begin(&s);
     enable(&s);
     second = rig_consumer(&s.rig);
-    id = ask_by_name(s.cloner, "name");
-    ask_by_name(second, "name");
-    assert_true(fails(s.cloner, ask_by_name(s.cloner, "name"), "TW-CONS-058"));
+    id = rig_clone(s.cloner, "name");
+    rig_clone(second, "name");
+    assert_true(fails(s.cloner, rig_clone(s.cloner, "name"), "TW-CONS-058"));
     rig_disconnect(second); /* nobody is left to tell */
     rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
     assert_true(fails(s.cloner, id, "ended"));
     assert_null(s.cloner->conn->session);
 
     rig_enable(s.consumer, s.config);
-    id = ask_by_name(s.cloner, "name");
+    id = rig_clone(s.cloner, "name");
     rig_enable(s.cloner, rig_config(&s.rig, "source"));
     rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
     assert_true(fails(s.cloner, id, "another session"));
@@ -386,7 +368,7 @@ static void clones_count_as_sessions(void **state)
     enable(&s);
     for (int i = 0; i < TW_SESSIONS_PER_UID_MAX; i++) {
         last = rig_consumer(&s.rig);
-        id = ask_by_name(last, "name");
+        id = rig_clone(last, "name");
         rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
     }
     assert_true(fails(last, id, "TW-LIM-011"));
@@ -405,7 +387,7 @@ static void a_clone_is_only_read(void **state)
     (void)state;
     begin(&s);
     enable(&s);
-    ask_by_name(s.cloner, "name");
+    rig_clone(s.cloner, "name");
     rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
     for (size_t i = 0; i < TW_ARRAY_LEN(refused); i++)
         assert_false(rig_call(s.cloner, refused[i], NULL)->success);
@@ -418,7 +400,7 @@ static void a_clone_is_only_read(void **state)
     rig_call(s.consumer, TW_CONSUMER_FREE_BUFFERS, NULL);
     assert_true(rig_read(s.cloner).whole); /* it outlives the original */
     other = rig_consumer(&s.rig);
-    assert_true(fails(other, ask_by_name(other, "name"), "no such session"));
+    assert_true(fails(other, rig_clone(other, "name"), "no such session"));
     rig_free(&s.rig);
 }
 

@@ -160,11 +160,7 @@ static void what_was_before_is_told_with_its_time(void **state)
 
 static uint64_t clone(struct rig_peer *cloner, const char *name)
 {
-    Tw__CloneSessionRequest req = TW__CLONE_SESSION_REQUEST__INIT;
-
-    req.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_UNIQUE_SESSION_NAME;
-    req.unique_session_name = tw_pbc_str(name);
-    rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &req.base);
+    rig_clone(cloner, name);
     rig_advance(cloner->rig, TW_FLUSH_TIMEOUT_MS);
     return cloner->conn->session->id;
 }

@@ -166,7 +166,6 @@ static void a_detached_session_ends_by_its_config(void **state)
 /* The clone's flush and the last one end in the same moment, and the session with them. */
 static void a_detached_session_ends_under_its_clone(void **state)
 {
-    Tw__CloneSessionRequest clone = TW__CLONE_SESSION_REQUEST__INIT;
     struct scene s;
     struct rig_peer *cloner;
     Tw__TraceConfig *config;
@@ -184,9 +183,7 @@ static void a_detached_session_ends_under_its_clone(void **state)
     rig_disconnect(s.consumer);
     rig_advance(&s.rig, 500); /* the last flush has begun */
     cloner = rig_consumer(&s.rig);
-    clone.selector_case = TW__CLONE_SESSION_REQUEST__SELECTOR_SESSION_ID;
-    clone.session_id = 1;
-    id = rig_send(cloner, TW_CONSUMER_CLONE_SESSION, &clone.base);
+    id = rig_clone_by_id(cloner, 1);
     rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
     assert_int_equal(rig_count(cloner, id), 1);
     assert_null(attach(rig_consumer(&s.rig), "key"));

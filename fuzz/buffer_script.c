@@ -94,8 +94,11 @@ static void compare_packets(struct script *s, const struct pair *pair, size_t ma
     for (; max > 0; max--) {
         struct tw_packet_out ours;
         struct model_packet theirs;
-        int rc = tw_trace_buffer_next_packet(pair->real, &ours);
+        int rc;
 
+        do
+            rc = tw_trace_buffer_next_packet(pair->real, &ours);
+        while (rc == TW_AGAIN);
         CHECK(rc == buffer_model_next_packet(pair->model, &theirs));
         if (rc)
             break;

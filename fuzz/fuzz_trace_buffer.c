@@ -52,10 +52,16 @@ static void judge(struct script *s, const struct tw_packet_out *packet)
 static void read_packets(struct script *s, bool last, size_t max)
 {
     struct tw_packet_out packet;
+    int rc = 0;
 
     tw_trace_buffer_begin_read(s->tb, last);
-    while (max-- && !tw_trace_buffer_next_packet(s->tb, &packet))
+    while (rc != TW_MORE && max > 0) {
+        rc = tw_trace_buffer_next_packet(s->tb, &packet);
+        if (rc)
+            continue;
+        max--;
         judge(s, &packet);
+    }
 }
 
 static void hostile_write(struct script *s, uint8_t arg)

@@ -328,7 +328,7 @@ static void dispatch(struct tw_service_conn *conn, const struct tw_host_call *ca
         call_method(conn, call);
 }
 
-/* Calls until there are none, too many, or the peer has too much to read first. */
+/* Calls until there are none, too many or too long ones, or the peer has too much to read first. */
 static int run_calls(struct tw_service_conn *conn)
 {
     REQ("TW-LIM-023");
@@ -345,6 +345,8 @@ static int run_calls(struct tw_service_conn *conn)
         if (rc)
             return rc == TW_AGAIN ? 0 : rc;
         dispatch(conn, &call);
+        if (tw_turn_is_over(conn->service))
+            break;
     }
     return 0;
 }
@@ -355,6 +357,7 @@ int tw_service_run(struct tw_service_conn *conn)
     int rc;
 
     tw_service_settle(conn->service);
+    tw_turn_begin(conn->service);
     rc = run_calls(conn);
     if (rc && rc != TW_MORE)
         return rc;

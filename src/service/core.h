@@ -327,6 +327,7 @@ struct tw_service {
     struct tw_buf scratch;            /* the reply being built */
     struct tw_gather body;            /* the same, of ReadBuffers */
     int output_dir;                   /* where files may be made, -1: nowhere */
+    uint64_t turn_ends_ns;            /* CLOCK_MONOTONIC; see tw_turn_is_over() */
     struct tw_service_conn *lending;  /* its queue may point into trace buffers; NULL: nobody's */
 
     uint32_t last_producer_id, last_buffer_id;
@@ -350,6 +351,10 @@ struct tw_service {
 };
 
 uint64_t tw_service_now(const struct tw_service *service, clockid_t clock);
+/* Somebody's turn begins. */
+void tw_turn_begin(struct tw_service *service);
+/* Whether it has taken so long that the rest is for the next one. */
+bool tw_turn_is_over(const struct tw_service *service);
 /* Arms a timer delay_ms from now. When memory is short the timer is not set; callers use timers
  * only for what a consumer can also end by itself. */
 void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t delay_ms);

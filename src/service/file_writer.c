@@ -267,7 +267,8 @@ static int gather(struct tw_file_writer *w)
         if (rc && rc != TW_AGAIN)
             return rc;
         if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN ||
-            (!rc && w->source.compression.codec))
+            (!rc && w->source.compression.codec) ||
+            (rc == TW_AGAIN && tw_turn_is_over(w->session->service)))
             return 0;
     }
     return 0;
@@ -332,7 +333,10 @@ static void take_turn(struct tw_file_writer *w)
 
 static void on_turn(struct tw_timer *timer)
 {
-    take_turn(TW_CONTAINER_OF(timer, struct tw_file_writer, turn));
+    struct tw_file_writer *w = TW_CONTAINER_OF(timer, struct tw_file_writer, turn);
+
+    tw_turn_begin(w->session->service);
+    take_turn(w);
 }
 
 void tw_file_writer_complete(struct tw_session *session)

@@ -79,6 +79,15 @@ enum {
     TW_PATTERN_STEPS_MAX = 10000,
     /* Calls worked on for one connection before others get a turn. TW-LIM-023 */
     TW_CALLS_PER_TURN = 64,
+    /* Milliseconds of a turn after which no further call, reply or packet is begun in it: as others
+     * notice it. TW-LIM-162 */
+    TW_TURN_MS = 10,
+    /* Chunks and fragments passed over, in which there is no packet, before the clock is looked at.
+     * TW-LIM-163 */
+    TW_READ_STEPS = 64,
+    /* Fragments of one packet: the largest (TW-LIM-028) has that many in the smallest chunks of
+     * known producers. TW-LIM-164 */
+    TW_PACKET_FRAGMENTS_MAX = 262144,
     /* Packets looked at for one ReadBuffers reply, and replies built before others get a turn: a
      * buffer full of packets that are not handed on costs its reader, not everybody. TW-LIM-032,
      * TW-LIM-033 */

@@ -144,11 +144,13 @@ static int next_of_buffers(struct tw_packet_source *src, struct tw_packet *ret_p
 {
     struct tw_trace_buffer *tb = current_buffer(src);
     struct tw_packet_out out;
+    int rc;
 
     if (!tb)
         return TW_MORE;
-    if (!tw_trace_buffer_next_packet(tb, &out))
-        return check_and_stamp(src, &out, ret_packet);
+    rc = tw_trace_buffer_next_packet(tb, &out);
+    if (rc != TW_MORE)
+        return rc ? rc : check_and_stamp(src, &out, ret_packet);
     src->buffer_index++;
     begin_buffer(src);
     return TW_AGAIN;

@@ -138,7 +138,7 @@ static int carry_over(struct tw_reading *r)
 }
 
 /* One reply's worth. TW_MORE when this was the last; negative on failure. */
-static int fill(struct tw_reading *r, struct tw_gather *body)
+static int fill(const struct tw_service *service, struct tw_reading *r, struct tw_gather *body)
 {
     REQ("TW-LIM-027");
     REQ("TW-LIM-032");
@@ -148,6 +148,8 @@ static int fill(struct tw_reading *r, struct tw_gather *body)
         if (r->left == 0) {
             tw_buf_deinit(&r->carry);
             rc = tw_packet_source_next(&r->source, &r->packet);
+            if (rc == TW_AGAIN && tw_turn_is_over(service))
+                return 0;
             if (rc == TW_AGAIN)
                 continue;
             if (rc)
@@ -167,7 +169,7 @@ static int send_reply(struct tw_service_conn *conn)
     int rc;
 
     tw_gather_clear(body);
-    rc = fill(&conn->reading, body);
+    rc = fill(conn->service, &conn->reading, body);
     if (!rc || rc == TW_MORE)
         tw_conn_reply_from(conn, conn->reading.request_id, body, rc != TW_MORE);
     return rc;
@@ -181,8 +183,11 @@ void tw_reading_run(struct tw_service_conn *conn)
 
     for (int i = 0; i < TW_READ_REPLIES_PER_TURN && r->active && !rc && !conn->doomed &&
                     tw_tx_queued(&conn->host.tx) < READ_BACKLOG;
-         i++)
+         i++) {
         rc = send_reply(conn);
+        if (tw_turn_is_over(conn->service))
+            break;
+    }
     if (rc == TW_MORE)
         tw_reading_deinit(r);
     else if (rc || carry_over(r))

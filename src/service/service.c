@@ -104,6 +104,17 @@ uint64_t tw_service_now(const struct tw_service *service, clockid_t clock)
     return tw_clock_ns(clock);
 }
 
+void tw_turn_begin(struct tw_service *service)
+{
+    service->turn_ends_ns = tw_service_now(service, CLOCK_MONOTONIC) + TW_TURN_MS * TW_NS_PER_MS;
+}
+
+bool tw_turn_is_over(const struct tw_service *service)
+{
+    REQ("TW-LIM-162");
+    return tw_service_now(service, CLOCK_MONOTONIC) >= service->turn_ends_ns;
+}
+
 void tw_service_arm(struct tw_service *service, struct tw_timer *timer, uint64_t delay_ms)
 {
     uint64_t now = tw_service_now(service, CLOCK_MONOTONIC);

@@ -140,7 +140,8 @@ TW_MUST_USE int tw_trace_buffer_patch(struct tw_trace_buffer *tb, struct tw_writ
  * written during a pass are read in it when their sequence has not been passed yet.
  */
 void tw_trace_buffer_begin_read(struct tw_trace_buffer *tb, bool last);
-/* The next packet of this pass, which the buffer then no longer has. TW_MORE: none is ready. */
+/* The next packet of this pass, which the buffer then no longer has. TW_MORE: none is ready.
+ * TW_AGAIN: so far there was none, and there is more to look at. */
 TW_MUST_USE int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb,
                                             struct tw_packet_out *ret_packet);
 

@@ -2,6 +2,7 @@
 #include "service/trace_buffer_internal.h"
 
 #include "base/req.h"
+#include "service/limits.h"
 
 /* What one look at the first chunk of a sequence led to. */
 enum step {
@@ -12,7 +13,7 @@ enum step {
 
 /* A packet being put together; its slices are in tb->slices. */
 struct assembly {
-    size_t n_slices, size;
+    size_t n_slices, size, n_fragments;
     struct tw_tb_rec *end; /* the last record it has something of */
     size_t end_off;        /* and where in that one it ends */
     uint32_t losses;       /* enum tw_loss: why it cannot be had */
@@ -161,6 +162,7 @@ static enum part empty_part(const struct tw_trace_buffer *tb, struct assembly *p
 /* Adds the part that the record behind packet->end has. */
 static enum part next_part(struct tw_trace_buffer *tb, struct assembly *packet)
 {
+    REQ("TW-LIM-164");
     REQ("TW-BUF-011");
     REQ("TW-BUF-020");
     REQ("TW-BUF-055");
@@ -168,6 +170,8 @@ static enum part next_part(struct tw_trace_buffer *tb, struct assembly *packet)
     struct tw_fragment fragment;
     int rc;
 
+    if (++packet->n_fragments == TW_PACKET_FRAGMENTS_MAX)
+        return lost(packet, TW_LOSS_CHUNK_CORRUPTED);
     if (!rec || rec->chunk_id != packet->end->chunk_id + 1) {
         if (packet->end->lost_after & TW_LOSS_OVERWRITE)
             return lost(packet, TW_LOSS_OVERWRITE);
@@ -334,23 +338,25 @@ void tw_trace_buffer_begin_read(struct tw_trace_buffer *tb, bool last)
 int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
 {
     REQ("TW-BUF-070");
-    while (tb->cursor) {
+    REQ("TW-LIM-163");
+    size_t steps = 0;
+
+    while (tb->cursor && steps < TW_READ_STEPS) {
         uint32_t at = tb->cursor;
         struct tw_tb_seq *seq = &tb->seqs[at];
         struct assembly packet = {0};
         enum step step = STEP_PACKET;
 
-        if (!read_inner(tb, seq, &packet)) {
-            do
-                step = read_step(tb, seq, &packet);
-            while (step == STEP_AGAIN);
-        }
+        if (!read_inner(tb, seq, &packet))
+            step = read_step(tb, seq, &packet);
+        steps += 1 + packet.n_fragments;
         if (step == STEP_PACKET) {
             hand_out(tb, seq, &packet, ret_packet);
             return 0;
         }
-        if (tb->cursor == at) /* else it became empty, and its successor's turn came */
+        /* One that became empty is in another list, and its successor's turn has come. */
+        if (step == STEP_WAIT && tb->cursor == at)
             tb->cursor = seq->list_next;
     }
-    return TW_MORE;
+    return tb->cursor ? TW_AGAIN : TW_MORE;
 }

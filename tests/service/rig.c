@@ -36,8 +36,9 @@ __attribute__((weak)) void rig_ends(struct rig *rig)
 
 static uint64_t rig_clock(clockid_t id, void *user)
 {
-    const struct rig *rig = user;
+    struct rig *rig = user;
 
+    rig->now_ns += rig->look_ns;
     if (id == CLOCK_BOOTTIME)
         return rig->now_ns + rig->asleep_ns;
     return rig->now_ns + (id == CLOCK_REALTIME ? 86400 * TW_NS_PER_S : 0);

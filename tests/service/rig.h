@@ -60,6 +60,7 @@ struct rig {
     struct tw_service *service;
     struct tw_arena arena; /* everything handed out by the functions below */
     uint64_t now_ns;       /* every clock, and REALTIME a day ahead */
+    uint64_t look_ns;      /* that a look at a clock takes: 0 until a test changes it */
     uint64_t asleep_ns;    /* what BOOTTIME is ahead by */
     uint64_t random;       /* what the service takes for random bits */
     size_t chunk_bytes;    /* bytes carried at once */

@@ -121,12 +121,22 @@ static size_t gather(const struct tw_packet_out *packet, char *dst, size_t max)
     return n;
 }
 
+int tb_next(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
+{
+    int rc;
+
+    do
+        rc = tw_trace_buffer_next_packet(tb, ret_packet);
+    while (rc == TW_AGAIN);
+    return rc;
+}
+
 void tb_expect(struct tw_trace_buffer *tb, const char *text, uint32_t dropped)
 {
     struct tw_packet_out packet;
     char bytes[TB_CHUNK_MAX + 1];
 
-    assert_int_equal(tw_trace_buffer_next_packet(tb, &packet), 0);
+    assert_int_equal(tb_next(tb, &packet), 0);
     bytes[gather(&packet, bytes, TB_CHUNK_MAX)] = '\0';
     assert_string_equal(bytes, text);
     assert_int_equal(packet.dropped, dropped);
@@ -148,5 +158,5 @@ void tb_expect_none(struct tw_trace_buffer *tb)
 {
     struct tw_packet_out packet;
 
-    assert_int_equal(tw_trace_buffer_next_packet(tb, &packet), TW_MORE);
+    assert_int_equal(tb_next(tb, &packet), TW_MORE);
 }

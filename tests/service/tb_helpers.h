@@ -37,6 +37,8 @@ int tb_put(struct tw_trace_buffer *tb, uint32_t id, uint8_t flags, const char *t
 int tb_put_fill(struct tw_trace_buffer *tb, uint16_t writer, uint32_t id, char c, size_t size);
 int tb_patch(struct tw_trace_buffer *tb, uint32_t id, uint32_t offset, const char data[4]);
 
+/* The next packet, however much there is to look at before it. */
+int tb_next(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet);
 /* The next packet must be this text, after these losses. */
 void tb_expect(struct tw_trace_buffer *tb, const char *text, uint32_t dropped);
 void tb_expect_none(struct tw_trace_buffer *tb);

@@ -2,6 +2,7 @@
 /* What the trace buffer does for writers that keep the rules, whatever becomes of their chunks. */
 #include <string.h>
 
+#include "service/limits.h"
 #include "tests/service/sim_writer.h"
 #include "tests/service/tb_helpers.h"
 
@@ -407,7 +408,7 @@ static void read_and_judge(struct tw_trace_buffer *tb, struct sim_writer *writer
     struct tw_packet_out packet;
 
     tw_trace_buffer_begin_read(tb, last);
-    while (!tw_trace_buffer_next_packet(tb, &packet)) {
+    while (!tb_next(tb, &packet)) {
         const char *wrong = sim_judge(&writers[packet.seq.writer_id], &packet);
 
         if (wrong)
@@ -486,6 +487,59 @@ static void tells_every_loss_when_there_is_not(void **state)
     }
 }
 
+static void what_is_passed_over_is_so_in_parts(void **state)
+{
+    enum { N = 10 * TW_READ_STEPS };
+    struct tw_trace_buffer *tb = tb_new(1024 * 1024, TW_FILL_RING);
+    struct tw_packet_out packet;
+    struct tb_chunk chunk;
+    size_t n = 1;
+
+    REQ("TW-LIM-163");
+    (void)state;
+    for (uint32_t id = 0; id < N; id++) {
+        tb_begin(&chunk, id, 0);
+        tb_raw(&chunk, "\0", 1); /* a packet without bytes */
+        chunk.in.n_fragments = 1;
+        assert_int_equal(tb_write(tb, &chunk), 0);
+    }
+    assert_int_equal(tb_put(tb, N, 0, "text"), 0);
+    tw_trace_buffer_begin_read(tb, false);
+    while (tw_trace_buffer_next_packet(tb, &packet) == TW_AGAIN)
+        n++;
+    assert_int_equal(packet.size, 4);
+    assert_in_range(n, N / TW_READ_STEPS, N / TW_READ_STEPS + 1);
+    tw_trace_buffer_free(tb);
+}
+
+static void put_in_fragments(struct tw_trace_buffer *tb, uint32_t *id, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(tb_put(tb, (*id)++,
+                                (uint8_t)((i ? TW_CHUNK_FIRST_CONTINUES : 0) |
+                                          (i + 1 < n ? TW_CHUNK_LAST_CONTINUES : 0)),
+                                "x"),
+                         0);
+}
+
+static void a_packet_of_too_many_fragments_is_lost(void **state)
+{
+    struct tw_trace_buffer *tb = tb_new(UINT64_C(64) * 1024 * 1024, TW_FILL_RING);
+    struct tw_packet_out packet;
+    uint32_t id = 0;
+
+    REQ("TW-LIM-164");
+    (void)state;
+    put_in_fragments(tb, &id, TW_PACKET_FRAGMENTS_MAX + 1);
+    put_in_fragments(tb, &id, TW_PACKET_FRAGMENTS_MAX);
+    tw_trace_buffer_begin_read(tb, false);
+    assert_int_equal(tb_next(tb, &packet), 0);
+    assert_int_equal(packet.size, TW_PACKET_FRAGMENTS_MAX);
+    assert_true(packet.dropped & TW_LOSS_CHUNK_CORRUPTED);
+    assert_int_equal(tb_next(tb, &packet), TW_MORE);
+    tw_trace_buffer_free(tb);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +563,8 @@ int main(void)
         tw_unit_test(refuses_sizes_that_cannot_be),
         tw_unit_test(loses_nothing_when_there_is_room),
         tw_unit_test(tells_every_loss_when_there_is_not),
+        tw_unit_test(what_is_passed_over_is_so_in_parts),
+        tw_unit_test(a_packet_of_too_many_fragments_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,8 +128,8 @@ static void a_wrapped_ring_is_cloned_where_it_stands(void **state)
             clone = clone_of(tb);
             tw_trace_buffer_begin_read(tb, false);
             tw_trace_buffer_begin_read(clone, false);
-            while (!tw_trace_buffer_next_packet(tb, &theirs)) {
-                assert_int_equal(tw_trace_buffer_next_packet(clone, &ours), 0);
+            while (!tb_next(tb, &theirs)) {
+                assert_int_equal(tb_next(clone, &ours), 0);
                 assert_int_equal(ours.size, theirs.size);
                 assert_true(ours.dropped == theirs.dropped || ours.dropped & START);
             }

@@ -87,6 +87,30 @@ static void calls_are_done_so_many_at_a_time(void **state)
     rig_free(&s.rig);
 }
 
+/* Each look at the clock takes a millisecond, and there are two more of them than calls. */
+static void a_turn_ends_when_it_has_taken_long(void **state)
+{
+    struct scene s;
+    size_t n;
+
+    REQ("TW-LIM-162");
+    (void)state;
+    begin(&s, 64);
+    for (int i = 0; i < 2 * TW_CALLS_PER_TURN; i++)
+        rig_send(s.producer, TW_PRODUCER_SYNC, NULL);
+    s.rig.look_ns = 1000000;
+    one_turn(s.producer);
+    n = frames_waiting(s.producer);
+    assert_in_range(n, TW_TURN_MS - 2, TW_TURN_MS);
+    s.rig.look_ns = TW_TURN_MS * UINT64_C(1000000);
+    one_turn(s.producer);
+    assert_int_equal(frames_waiting(s.producer), 1); /* there is always progress */
+    s.rig.look_ns = 0;
+    one_turn(s.producer);
+    assert_int_equal(frames_waiting(s.producer), TW_CALLS_PER_TURN);
+    rig_free(&s.rig);
+}
+
 static void emit(struct scene *s, const struct rig_chunk *chunk, const struct tw_bytes *packets,
                  size_t n)
 {
@@ -251,11 +275,35 @@ static void a_config_that_costs_too_much_is_told(void **state)
     rig_free(&s.rig);
 }
 
+static void a_read_of_nothing_ends_when_it_has_taken_long(void **state)
+{
+    enum { N = 10000 };
+    struct scene s;
+    struct tw_session *session;
+
+    REQ("TW-LIM-162");
+    (void)state;
+    begin(&s, 4096);
+    fill_with_invalid(&s, N);
+    session = s.consumer->conn->session;
+    rig_send(s.consumer, TW_CONSUMER_READ_BUFFERS, NULL);
+    s.rig.look_ns = 1000000;
+    one_turn(s.consumer);
+    assert_in_range(session->invalid_packets, 1, TW_TURN_MS);
+    assert_int_equal(frames_waiting(s.consumer), 1);
+    s.rig.look_ns = 0;
+    one_turn(s.consumer);
+    assert_true(session->invalid_packets >= N);
+    rig_free(&s.rig);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         tw_unit_test(calls_are_done_so_many_at_a_time),
+        tw_unit_test(a_turn_ends_when_it_has_taken_long),
         tw_unit_test(a_read_of_nothing_is_done_so_much_at_a_time),
+        tw_unit_test(a_read_of_nothing_ends_when_it_has_taken_long),
         tw_unit_test(a_reply_is_sent_when_it_is_large_enough),
         tw_unit_test(a_packet_over_the_maximum_is_dropped_and_told),
         tw_unit_test(a_request_over_its_arena_is_refused),

@@ -203,6 +203,37 @@ def not_read():
     yield op(SERVICE, SMALL) + BASIC + op(OPEN, 3) + half + wait(8000)
 
 
+def files_of_clones():
+    """Clones of sessions that write into a file, which go into another one."""
+    named = CONFIG + b(22, b"n") + u(8, 1) + u(9, 500)
+    begin = BASIC + consumer(2)
+    for kind in FILE, PIPE, SOCKET, NULL, READ_ONLY, DATAGRAMS, None:
+        for more in b"", u(24, 1), u(10, 9000), buffer(64, u(5, 1)), buffer(64, u(6, 1)):
+            cloned = begin + enable(config=named + more, kind=FILE) + emit(n=9, size=900) + wait(
+                1200) + emit(n=5, first=9) + ask(2, "CloneSession", b(4, b"n"), 0, kind)
+            yield (cloned + acknowledge(1, 1) + acknowledge(1, 2) + wait(900) + op(FAR) +
+                   wait(900) + read(2) + bye(2) + stop())
+            yield cloned + op(CLOSE, 2) + acknowledge(1, 9) + wait(900) + stop()
+        yield (begin + enable(config=named, kind=PIPE) + emit(n=20, size=900) + wait(900) + ask(2,
+               "CloneSession", b(4, b"n"), 0, kind) + acknowledge(1, 9) + op(FAR, 1) + wait(20000))
+        yield (begin + enable(config=CONFIG + b(22, b"n")) + emit() + ask(2, "CloneSession", b(4,
+               b"n"), 0, kind) + acknowledge(1, 9) + read(2))
+    for fault in 0, 3, 4, 6, 9:
+        for nth in 1, 2, 3, 4:
+            yield (begin + enable(config=named, kind=FILE) + emit(n=9, size=900) + wait(1200) +
+                   op(FAULT, nth, bytes([fault, nth])) + ask(2, "CloneSession", b(4, b"n"), 0,
+                   FILE) + acknowledge(1, 9) + wait(900) + stop())
+    for nth in range(1, 30):
+        yield (begin + enable(config=named, kind=FILE) + emit(n=9, size=900) + wait(1200) +
+               op(FAULT, nth) + ask(2, "CloneSession", b(4, b"n"), 0, FILE) + acknowledge(1, 9) +
+               wait(900) + stop())
+    unknown = u(6000, 1), b(6000, b"x"), b(6000, b"y"), b(6000, b"xx"), b"", u(6001, 1)
+    for one in unknown:
+        for two in unknown:
+            yield (BASIC + enable(config=CONFIG + one) + ask(0, "ChangeTraceConfig", b(1, CONFIG +
+                   two)))
+
+
 def told_of():
     """What a trace tells of the service: who was slow, what was lost, which other sessions ran."""
     slow = consumer() + producer(more=NOTIFIES)
@@ -298,8 +329,8 @@ def producers_apart():
            "ReadBuffers") + call(0, "QueryCapabilities") + op(UP, 0) * 3 + wait(100) + read())
 
 
-CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not_read, told_of,
-    machines, producers_apart)
+CORNERS = (forged, users, rules_of_sessions, triggers_again, files_that_end, not_read,
+    files_of_clones, told_of, machines, producers_apart)
 
 # Walks in which one allocation after the other fails, from where op(FAULT, 0) is on.
 WITHOUT_MEMORY = (

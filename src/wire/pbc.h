@@ -33,8 +33,8 @@ TW_MUST_USE int tw_pbc_pack(const ProtobufCMessage *m, struct tw_buf *out);
 
 /* Whether two decoded messages say the same: a field that is not there says its default, a message
  * that is not there nothing. Unknown fields are the same when their bytes are, in order. Fields
- * that ignores, unless it is NULL, says true of are not looked at. Goes as deep as the messages,
- * which is at most TW_SCAN_DEPTH_MAX. */
+ * that ignores, unless it is NULL, says true of are not looked at. Messages deeper than
+ * TW_SCAN_DEPTH_MAX, which decoding does not make, are never the same. */
 typedef bool tw_pbc_ignores(const ProtobufCFieldDescriptor *field);
 bool tw_pbc_equal(const ProtobufCMessage *a, const ProtobufCMessage *b, tw_pbc_ignores *ignores);
 

@@ -2,8 +2,9 @@
 /* A message that is not there counts as one in which nothing is said: NULL stands for it below. */
 #include <string.h>
 
-#include "base/macros.h"
+#include "base/req.h"
 #include "wire/pbc.h"
+#include "wire/scan.h"
 
 static size_t element_size(ProtobufCType type)
 {
@@ -30,9 +31,6 @@ static size_t element_size(ProtobufCType type)
     return sizes[type];
 }
 
-static bool same_message(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a,
-                         const ProtobufCMessage *b, tw_pbc_ignores *ignores);
-
 static bool same_text(const char *a, const char *b)
 {
     return strcmp(a ? a : "", b ? b : "") == 0;
@@ -43,17 +41,14 @@ static bool same_bytes(const ProtobufCBinaryData *a, const ProtobufCBinaryData *
     return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
-static bool same_element(const ProtobufCFieldDescriptor *f, const void *a, const void *b,
-                         tw_pbc_ignores *ignores)
+/* But for messages. */
+static bool same_element(const ProtobufCFieldDescriptor *f, const void *a, const void *b)
 {
     switch (f->type) {
     case PROTOBUF_C_TYPE_STRING:
         return same_text(*(char *const *)a, *(char *const *)b);
     case PROTOBUF_C_TYPE_BYTES:
         return same_bytes(a, b);
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return same_message(f->descriptor, *(ProtobufCMessage *const *)a,
-                            *(ProtobufCMessage *const *)b, ignores);
     default:
         return memcmp(a, b, element_size(f->type)) == 0;
     }
@@ -87,20 +82,6 @@ static size_t elements(const ProtobufCFieldDescriptor *f, const ProtobufCMessage
     return 1;
 }
 
-static bool same_field(const ProtobufCFieldDescriptor *f, const ProtobufCMessage *a,
-                       const ProtobufCMessage *b, tw_pbc_ignores *ignores)
-{
-    const uint8_t *p, *q;
-    size_t n = elements(f, a, &p), size = element_size(f->type);
-
-    if (n != elements(f, b, &q))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!same_element(f, p + i * size, q + i * size, ignores))
-            return false;
-    return true;
-}
-
 static bool same_unknown(const ProtobufCMessage *a, const ProtobufCMessage *b)
 {
     size_t n = a ? a->n_unknown_fields : 0;
@@ -118,16 +99,80 @@ static bool same_unknown(const ProtobufCMessage *a, const ProtobufCMessage *b)
     return true;
 }
 
-static bool same_message(const ProtobufCMessageDescriptor *d, const ProtobufCMessage *a,
-                         const ProtobufCMessage *b, tw_pbc_ignores *ignores)
+/* Two messages of one kind, and which of their elements is compared next. */
+struct pair {
+    const ProtobufCMessageDescriptor *d;
+    const ProtobufCMessage *a, *b;
+    size_t element;
+    uint32_t field;
+};
+
+/* Messages that are being compared, each inside the one before. */
+struct pairs {
+    struct pair list[TW_SCAN_DEPTH_MAX];
+    size_t n;
+};
+
+static bool push(struct pairs *pairs, const ProtobufCMessageDescriptor *d,
+                 const ProtobufCMessage *a, const ProtobufCMessage *b)
 {
-    for (size_t i = 0; i < d->n_fields && a != b; i++)
-        if (!(ignores && ignores(&d->fields[i])) && !same_field(&d->fields[i], a, b, ignores))
-            return false;
-    return same_unknown(a, b);
+    REQ("TW-LIM-050");
+    if (a == b)
+        return true;
+    if (pairs->n == TW_SCAN_DEPTH_MAX)
+        return false; /* nothing that was decoded is as deep */
+    pairs->list[pairs->n++] = (struct pair){.d = d, .a = a, .b = b};
+    return true;
+}
+
+static void next_field(struct pair *pair)
+{
+    pair->field++;
+    pair->element = 0;
+}
+
+/* Compares one element, or puts off what is inside it. */
+static bool same_next(struct pairs *pairs, struct pair *pair, const ProtobufCFieldDescriptor *f)
+{
+    const uint8_t *p, *q;
+    size_t n = elements(f, pair->a, &p), at = pair->element * element_size(f->type);
+
+    if (n != elements(f, pair->b, &q))
+        return false;
+    if (pair->element == n) {
+        next_field(pair);
+        return true;
+    }
+    pair->element++;
+    if (f->type != PROTOBUF_C_TYPE_MESSAGE)
+        return same_element(f, p + at, q + at);
+    return push(pairs, f->descriptor, *(ProtobufCMessage *const *)(p + at),
+                *(ProtobufCMessage *const *)(q + at));
+}
+
+/* One step. */
+static bool same_so_far(struct pairs *pairs, tw_pbc_ignores *ignores)
+{
+    struct pair *pair = &pairs->list[pairs->n - 1];
+    const ProtobufCFieldDescriptor *f;
+
+    if (pair->field == pair->d->n_fields) {
+        pairs->n--;
+        return same_unknown(pair->a, pair->b);
+    }
+    f = &pair->d->fields[pair->field];
+    if (!ignores || !ignores(f))
+        return same_next(pairs, pair, f);
+    next_field(pair);
+    return true;
 }
 
 bool tw_pbc_equal(const ProtobufCMessage *a, const ProtobufCMessage *b, tw_pbc_ignores *ignores)
 {
-    return a->descriptor == b->descriptor && same_message(a->descriptor, a, b, ignores);
+    struct pairs pairs = {.n = 0};
+    bool same = a->descriptor == b->descriptor && push(&pairs, a->descriptor, a, b);
+
+    while (same && pairs.n > 0)
+        same = same_so_far(&pairs, ignores);
+    return same;
 }

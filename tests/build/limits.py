@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NO_CONSTANT = {
     "TW-LIM-042": "one page is what the system gives and takes; nothing counts it",
     "TW-LIM-140": "one is how a pool of receive buffers is made; nothing counts it",
+    "TW-LIM-179": "one is what remembering the last answer makes of it; nothing counts it",
 }
 UNITS = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20}
 NUMBER = r"(\d{1,3}(?:,\d{3})+|\d+)(?: (KiB|MiB))?"

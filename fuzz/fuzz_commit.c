@@ -366,18 +366,10 @@ static void step(struct scene *s)
     steps[input_byte(&s->input) % TW_ARRAY_LEN(steps)](s);
 }
 
-static int lowest_free_descriptor(void)
-{
-    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-
-    close(fd);
-    return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct scene s;
-    int free_before = lowest_free_descriptor();
+    int free_before = input_lowest_free_fd();
 
     s = (struct scene){.input = {.p = data, .n = size}};
     rig_init(&s.rig);
@@ -392,6 +384,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_all(&s);
     CHECK(s.producer->conn && s.consumer->conn); /* nothing above is worth a connection */
     rig_free(&s.rig);
-    CHECK(lowest_free_descriptor() == free_before);
+    CHECK(input_lowest_free_fd() == free_before);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "frame/client_session.h"
 #include "fuzz/faults.h"
 #include "fuzz/kinds.h"
+#include "fuzz/runs.h"
 #include "fuzz/script.h"
 #include "smb/shm.h"
 #include "tracewire/service.h"
@@ -154,19 +155,6 @@ static void hang_up(struct peer *p)
     CHECK(p->over);
 }
 
-static size_t copy_runs(uint8_t *to, size_t room, const struct iovec *runs, size_t n_runs)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < n_runs && n < room; i++) {
-        size_t part = tw_min(runs[i].iov_len, room - n);
-
-        memcpy(to + n, runs[i].iov_base, part);
-        n += part;
-    }
-    return n;
-}
-
 /* One send of the service, at most max bytes. */
 static bool carry_down(struct peer *p, size_t max)
 {
@@ -181,7 +169,7 @@ static bool carry_down(struct peer *p, size_t max)
     CHECK(to || faults_fired());
     if (!to)
         return false;
-    n = copy_runs(to, tw_min(room, max), runs, n);
+    n = runs_copy(to, tw_min(room, max), runs, n);
     fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
     tw_rx_filled(&p->client.rx, n, &fd, fd >= 0);
     tw_service_sent(p->conn, n);
@@ -577,14 +565,6 @@ static void check_serves(void)
     CHECK(p->n_good == 1);
 }
 
-static int lowest_free_descriptor(void)
-{
-    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-
-    close(fd);
-    return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tw_bytes input = {data, size};
@@ -592,7 +572,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int free_before;
 
     (void)signal(SIGPIPE, SIG_IGN); /* of a pipe that a trace goes into */
-    free_before = lowest_free_descriptor();
+    free_before = input_lowest_free_fd();
     run = (struct run){.now_ns = 1000 * TW_NS_PER_S};
     new_service(0, (struct tw_bytes){0});
     for (int i = 0; i < STEPS_MAX && script_next(&input, &op); i++)
@@ -606,6 +586,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kinds_far(&run.kinds, true);
     REQ("TW-FD-004");
     input_check_closed(&run.kinds.fds);
-    CHECK(lowest_free_descriptor() == free_before);
+    CHECK(input_lowest_free_fd() == free_before);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/macros.h"
@@ -64,6 +65,15 @@ static inline size_t input_open(struct input_fds *all, size_t n, int *ret_fds)
         all->fds[all->n++] = ret_fds[i];
     }
     return n;
+}
+
+/* The same before and after what leaks none. */
+static inline int input_lowest_free_fd(void)
+{
+    int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+    close(fd);
+    return fd;
 }
 
 /* A number may have been used again meanwhile, but by one of ours, so all are closed or none is. */

@@ -251,10 +251,19 @@ static int gather_before(struct tw_file_writer *w)
     return tw_packet_source_begin(&w->source, w->session);
 }
 
+/* After a packet, or with none after a look for one. */
+static bool is_enough(const struct tw_file_writer *w, bool packet)
+{
+    REQ("TW-LIM-110");
+    if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN)
+        return true;
+    /* Compressed, it was made of many. */
+    return packet ? w->source.compression.codec != 0 : tw_turn_is_over(w->session->service);
+}
+
 /* A turn's worth of packets. TW_MORE: the pass has no more; TW_E_LIMIT: nor may the file. */
 static int gather(struct tw_file_writer *w)
 {
-    REQ("TW-LIM-110");
     REQ("TW-LIM-111");
     if (w->before.fd >= 0)
         return gather_before(w);
@@ -266,9 +275,7 @@ static int gather(struct tw_file_writer *w)
             rc = put_packet(w, &packet);
         if (rc && rc != TW_AGAIN)
             return rc;
-        if (tw_gather_size(&w->waiting) >= TW_FILE_BYTES_PER_TURN ||
-            (!rc && w->source.compression.codec) ||
-            (rc == TW_AGAIN && tw_turn_is_over(w->session->service)))
+        if (is_enough(w, !rc))
             return 0;
     }
     return 0;

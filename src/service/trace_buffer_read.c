@@ -162,7 +162,6 @@ static enum part empty_part(const struct tw_trace_buffer *tb, struct assembly *p
 /* Adds the part that the record behind packet->end has. */
 static enum part next_part(struct tw_trace_buffer *tb, struct assembly *packet)
 {
-    REQ("TW-LIM-164");
     REQ("TW-BUF-011");
     REQ("TW-BUF-020");
     REQ("TW-BUF-055");
@@ -170,8 +169,6 @@ static enum part next_part(struct tw_trace_buffer *tb, struct assembly *packet)
     struct tw_fragment fragment;
     int rc;
 
-    if (++packet->n_fragments == TW_PACKET_FRAGMENTS_MAX)
-        return lost(packet, TW_LOSS_CHUNK_CORRUPTED);
     if (!rec || rec->chunk_id != packet->end->chunk_id + 1) {
         if (packet->end->lost_after & TW_LOSS_OVERWRITE)
             return lost(packet, TW_LOSS_OVERWRITE);
@@ -211,11 +208,14 @@ static void consume_parts(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
 static enum step assemble(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
                           struct assembly *packet)
 {
+    REQ("TW-LIM-164");
     struct tw_tb_seq *seq = &tb->seqs[rec->seq];
     enum part part;
 
     do
-        part = next_part(tb, packet);
+        part = ++packet->n_fragments < TW_PACKET_FRAGMENTS_MAX
+                   ? next_part(tb, packet)
+                   : lost(packet, TW_LOSS_CHUNK_CORRUPTED);
     while (part == PART_GOES_ON);
     if (part == PART_LAST) {
         tb->stats.readaheads_succeeded++;

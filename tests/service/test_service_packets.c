@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "service/core.h"
 #include "tests/harness.h"
+#include "tests/service/trace_story.h"
 #include "tests/service/trigger_scene.h"
 
 #define SLOW_START TW__TRACING_SERVICE_EVENT__EVENT_TYPE_SLOW_STARTING_DATA_SOURCES
@@ -13,76 +14,6 @@
 
 /* Why, as the flags of a flush say it. */
 enum { BY_CONSUMER_PERIODIC = 0x21, BY_CONSUMER_STOP = 0x22, BY_CONSUMER_CLONE = 0x23 };
-
-static const char *name_of(const Tw__TracePacket *packet)
-{
-    unsigned field = packet->data_case;
-    const ProtobufCMessageDescriptor *d = &tw__trace_packet__descriptor;
-
-    if (packet->data_case == TW__TRACE_PACKET__DATA_SERVICE_EVENT) {
-        d = &tw__tracing_service_event__descriptor;
-        field = packet->service_event->event_type_case;
-    }
-    return protobuf_c_message_descriptor_get_field(d, field)->name;
-}
-
-/* The names of all packets, those of events instead of service_event, and several clock snapshots
- * as one; and nothing may be out of the order of time among the events. */
-static const char *story(const struct rig_trace *trace)
-{
-    static char text[4096];
-    uint64_t ns = 0;
-    size_t n = 0;
-
-    assert_true(trace->whole);
-    text[0] = 0;
-    for (size_t i = 0; i < trace->n; i++) {
-        const Tw__TracePacket *packet = trace->decoded[i];
-
-        if (packet->data_case == TW__TRACE_PACKET__DATA_SERVICE_EVENT) {
-            assert_true(packet->timestamp >= ns);
-            ns = packet->timestamp;
-        }
-        if (i == 0 || packet->data_case != TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT ||
-            trace->decoded[i - 1]->data_case != TW__TRACE_PACKET__DATA_CLOCK_SNAPSHOT)
-            n +=
-                (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "", name_of(packet));
-        assert_true(n < sizeof(text));
-    }
-    return text;
-}
-
-static Tw__TracePacket *event(const struct rig_trace *trace,
-                              Tw__TracingServiceEvent__EventTypeCase kind)
-{
-    Tw__TracePacket *packet;
-
-    for (size_t i = 0; (packet = rig_kind(trace, TW__TRACE_PACKET__DATA_SERVICE_EVENT, i)); i++)
-        if (packet->service_event->event_type_case == kind)
-            return packet;
-    return NULL;
-}
-
-/* "producer/source producer/source", of an event that lists data sources; NULL without one. */
-static const char *slow_ones(const struct rig_trace *trace,
-                             Tw__TracingServiceEvent__EventTypeCase kind)
-{
-    static char text[4096];
-    const Tw__TracePacket *packet = event(trace, kind);
-    const Tw__TracingServiceEvent__DataSources *list;
-    size_t n = 0;
-
-    if (!packet)
-        return NULL;
-    list = packet->service_event->slow_starting_data_sources; /* both kinds are one pointer */
-    text[0] = 0;
-    for (size_t i = 0; i < list->n_data_source; i++)
-        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s/%s", n ? " " : "",
-                              list->data_source[i]->producer_name,
-                              list->data_source[i]->data_source_name);
-    assert_true(n < sizeof(text));
-    return text;
-}
 
 struct scene {
     struct rig rig;
@@ -125,7 +56,7 @@ static void they_stand_around_the_others_in_order(void **state)
     enable(&s);
     rig_emit(s.producer, 0, s.buffer, "one");
     trace = rig_read(s.consumer);
-    assert_string_equal(story(&trace),
+    assert_string_equal(trace_story(&trace),
                         "clock_snapshot synchronization_marker trace_config trace_uuid "
                         "trace_provenance system_info tracing_started all_data_sources_started "
                         "for_testing read_tracing_buffers_completed trace_stats");
@@ -134,10 +65,10 @@ static void they_stand_around_the_others_in_order(void **state)
             assert_int_equal(trace.decoded[i]->trusted_packet_sequence_id, 1);
     disable(&s);
     trace = rig_read(s.consumer);
-    assert_string_equal(story(&trace),
+    assert_string_equal(trace_story(&trace),
                         "clock_snapshot tracing_disabled read_tracing_buffers_completed");
     trace = rig_read(s.consumer);
-    assert_string_equal(story(&trace), "read_tracing_buffers_completed");
+    assert_string_equal(trace_story(&trace), "read_tracing_buffers_completed");
     rig_free(&s.rig);
 }
 
@@ -167,7 +98,7 @@ static void a_config_leaves_out_what_it_does_not_want(void **state)
         s.builtin.has_disable_service_events = s.builtin.disable_service_events = i == 3;
         enable(&s);
         trace = rig_read(s.consumer);
-        assert_string_equal(story(&trace), stories[i]);
+        assert_string_equal(trace_story(&trace), stories[i]);
         rig_free(&s.rig);
     }
 }
@@ -330,13 +261,13 @@ static void who_is_slow_to_start_is_named(void **state)
     with_a_slow_source(&s);
     rig_advance(&s.rig, TW_SLOW_START_MS - 1000);
     trace = rig_read(s.consumer);
-    assert_null(event(&trace, SLOW_START));
+    assert_null(trace_event(&trace, SLOW_START));
     rig_advance(&s.rig, 1000);
     trace = rig_read(s.consumer);
-    assert_string_equal(slow_ones(&trace, SLOW_START), "p/slow");
+    assert_string_equal(trace_slow_ones(&trace, SLOW_START), "p/slow");
     rig_advance(&s.rig, 3 * TW_SLOW_START_MS);
     trace = rig_read(s.consumer);
-    assert_null(event(&trace, SLOW_START));
+    assert_null(trace_event(&trace, SLOW_START));
     rig_free(&s.rig);
 }
 
@@ -359,7 +290,7 @@ static void who_starts_in_time_is_not_named(void **state)
         rig_advance(&s.rig, 2 * TW_SLOW_START_MS);
         trace = rig_read(s.consumer);
         assert_true(trace.whole);
-        assert_null(event(&trace, SLOW_START));
+        assert_null(trace_event(&trace, SLOW_START));
         rig_free(&s.rig);
     }
 }
@@ -381,7 +312,7 @@ static void as_many_are_named_as_may_be(void **state)
     enable(&s);
     rig_advance(&s.rig, TW_SLOW_START_MS);
     trace = rig_read(s.consumer);
-    packet = event(&trace, SLOW_START);
+    packet = trace_event(&trace, SLOW_START);
     assert_int_equal(packet->service_event->slow_starting_data_sources->n_data_source,
                      TW_SLOW_SOURCES_MAX);
     rig_free(&s.rig);
@@ -436,9 +367,9 @@ static void who_is_slow_in_the_last_flush_is_named(void **state)
         rig_advance(&s.rig, TW_FLUSH_TIMEOUT_MS);
         trace = rig_read(s.consumer);
         if (cases[i].named)
-            assert_string_equal(slow_ones(&trace, SLOW_FLUSH), "p/source p/source");
+            assert_string_equal(trace_slow_ones(&trace, SLOW_FLUSH), "p/source p/source");
         else
-            assert_null(event(&trace, SLOW_FLUSH));
+            assert_null(trace_event(&trace, SLOW_FLUSH));
     }
     flush(s.consumer, BY_CONSUMER_STOP);
     acknowledge(fast, 4);
@@ -447,7 +378,7 @@ static void who_is_slow_in_the_last_flush_is_named(void **state)
     acknowledge(fast, 5);
     acknowledge(s.producer, 5);
     trace = rig_read(s.consumer);
-    assert_null(event(&trace, SLOW_FLUSH));
+    assert_null(trace_event(&trace, SLOW_FLUSH));
     rig_free(&s.rig);
 }
 
@@ -464,8 +395,8 @@ static void the_flush_that_ends_a_session_is_the_last(void **state)
     enable(&s);
     rig_advance(&s.rig, 1000 + TW_FLUSH_TIMEOUT_MS);
     trace = rig_read(s.consumer);
-    assert_string_equal(slow_ones(&trace, SLOW_FLUSH), "p/source");
-    assert_string_equal(story(&trace),
+    assert_string_equal(trace_slow_ones(&trace, SLOW_FLUSH), "p/source");
+    assert_string_equal(trace_story(&trace),
                         "clock_snapshot synchronization_marker trace_config trace_uuid "
                         "trace_provenance system_info tracing_started all_data_sources_started "
                         "flush_started last_flush_slow_data_sources all_data_sources_flushed "
@@ -514,7 +445,7 @@ static void a_clone_has_the_triggers_of_its_session(void **state)
     cloner = rig_consumer(&s.rig);
     clone(cloner, s.producer, "too");
     trace = rig_read(cloner);
-    assert_string_equal(story(&trace),
+    assert_string_equal(trace_story(&trace),
                         "clock_snapshot trace_config clone_snapshot_trigger trigger trigger "
                         "trace_uuid trace_provenance system_info tracing_started "
                         "all_data_sources_started flush_started clone_started "
@@ -529,7 +460,7 @@ static void a_clone_has_the_triggers_of_its_session(void **state)
     packet = rig_kind(&trace, TW__TRACE_PACKET__DATA_TRIGGER, 1);
     assert_string_equal(packet->trigger->trigger_name, "too");
     trace = rig_read(cloner);
-    assert_string_equal(story(&trace), "read_tracing_buffers_completed");
+    assert_string_equal(trace_story(&trace), "read_tracing_buffers_completed");
 
     rig_call(cloner, TW_CONSUMER_FREE_BUFFERS, NULL);
     clone(cloner, s.producer, "go");
@@ -558,11 +489,12 @@ static void without_a_config_there_are_no_triggers(void **state)
     cloner = rig_consumer(&s.rig);
     clone(cloner, s.producer, "go");
     trace = rig_read(cloner);
-    assert_string_equal(story(&trace), "clock_snapshot trace_uuid trace_provenance system_info "
-                                       "tracing_started all_data_sources_started flush_started "
-                                       "clone_started all_data_sources_flushed buffer_cloned "
-                                       "tracing_disabled read_tracing_buffers_completed "
-                                       "trace_stats");
+    assert_string_equal(trace_story(&trace),
+                        "clock_snapshot trace_uuid trace_provenance system_info "
+                        "tracing_started all_data_sources_started flush_started "
+                        "clone_started all_data_sources_flushed buffer_cloned "
+                        "tracing_disabled read_tracing_buffers_completed "
+                        "trace_stats");
     rig_free(&s.rig);
 }
 
@@ -581,11 +513,11 @@ static void a_clone_tells_who_was_slow_and_its_session_as_well(void **state)
     for (int i = 0; i < 2; i++) {
         clone(cloner, s.producer, NULL);
         trace = rig_read(cloner);
-        assert_string_equal(slow_ones(&trace, SLOW_FLUSH), "p/source");
+        assert_string_equal(trace_slow_ones(&trace, SLOW_FLUSH), "p/source");
         rig_call(cloner, TW_CONSUMER_FREE_BUFFERS, NULL);
     }
     trace = rig_read(s.consumer);
-    assert_string_equal(slow_ones(&trace, SLOW_FLUSH), "p/source");
+    assert_string_equal(trace_slow_ones(&trace, SLOW_FLUSH), "p/source");
     rig_free(&s.rig);
 }
 

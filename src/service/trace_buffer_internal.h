@@ -83,6 +83,7 @@ struct tw_trace_buffer {
     uint32_t n_seqs, seqs_max;    /* n_seqs were ever used; 0 is none */
     struct tw_tb_list busy, idle; /* sequences with records, by when they got one, and without */
     uint32_t cursor;              /* the sequence being read */
+    size_t steps; /* chunks and fragments that tw_trace_buffer_next_packet() passed over */
     struct tw_bytes *slices;
     void *map;
     size_t map_size;

@@ -13,7 +13,7 @@ enum step {
 
 /* A packet being put together; its slices are in tb->slices. */
 struct assembly {
-    size_t n_slices, size, n_fragments;
+    size_t n_slices, size;
     struct tw_tb_rec *end; /* the last record it has something of */
     size_t end_off;        /* and where in that one it ends */
     uint32_t losses;       /* enum tw_loss: why it cannot be had */
@@ -211,12 +211,13 @@ static enum step assemble(struct tw_trace_buffer *tb, struct tw_tb_rec *rec,
     REQ("TW-LIM-164");
     struct tw_tb_seq *seq = &tb->seqs[rec->seq];
     enum part part;
+    size_t n = 0;
 
     do
-        part = ++packet->n_fragments < TW_PACKET_FRAGMENTS_MAX
-                   ? next_part(tb, packet)
-                   : lost(packet, TW_LOSS_CHUNK_CORRUPTED);
+        part = ++n < TW_PACKET_FRAGMENTS_MAX ? next_part(tb, packet)
+                                             : lost(packet, TW_LOSS_CHUNK_CORRUPTED);
     while (part == PART_GOES_ON);
+    tb->steps += n;
     if (part == PART_LAST) {
         tb->stats.readaheads_succeeded++;
         consume_parts(tb, rec, packet);
@@ -335,21 +336,17 @@ void tw_trace_buffer_begin_read(struct tw_trace_buffer *tb, bool last)
     tb->last_read = last;
 }
 
-int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
+/* Wherever the next packet is. */
+static int search(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
 {
-    REQ("TW-BUF-070");
     REQ("TW-LIM-163");
-    size_t steps = 0;
-
-    while (tb->cursor && steps < TW_READ_STEPS) {
+    tb->steps = 0;
+    while (tb->cursor && tb->steps++ < TW_READ_STEPS) {
         uint32_t at = tb->cursor;
         struct tw_tb_seq *seq = &tb->seqs[at];
         struct assembly packet = {0};
-        enum step step = STEP_PACKET;
+        enum step step = read_step(tb, seq, &packet);
 
-        if (!read_inner(tb, seq, &packet))
-            step = read_step(tb, seq, &packet);
-        steps += 1 + packet.n_fragments;
         if (step == STEP_PACKET) {
             hand_out(tb, seq, &packet, ret_packet);
             return 0;
@@ -359,4 +356,16 @@ int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out
             tb->cursor = seq->list_next;
     }
     return tb->cursor ? TW_AGAIN : TW_MORE;
+}
+
+int tw_trace_buffer_next_packet(struct tw_trace_buffer *tb, struct tw_packet_out *ret_packet)
+{
+    REQ("TW-BUF-070");
+    struct tw_tb_seq *seq = &tb->seqs[tb->cursor];
+    struct assembly packet = {0};
+
+    if (!tb->cursor || !read_inner(tb, seq, &packet))
+        return search(tb, ret_packet);
+    hand_out(tb, seq, &packet, ret_packet);
+    return 0;
 }

@@ -226,10 +226,11 @@ static void disperse(struct crowd *c)
 
 static void time_slice(struct crowd *c, bool to_service)
 {
-    uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC);
+    uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC), took;
 
     trips(c, to_service);
-    c->ns[to_service] = tw_min(c->ns[to_service], tw_clock_ns(CLOCK_MONOTONIC) - begin);
+    took = tw_clock_ns(CLOCK_MONOTONIC) - begin;
+    c->ns[to_service] = took < c->ns[to_service] ? took : c->ns[to_service];
 }
 
 static double ratio(const struct crowd *c)

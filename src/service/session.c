@@ -222,7 +222,7 @@ static void on_scraped(struct tw_scrape *scrape)
 }
 
 /* at_once: nobody waits for the data sources to stop. */
-static void end(struct tw_session *session, bool at_once)
+static void end_tracing(struct tw_session *session, bool at_once)
 {
     if (session->state > TW_SESSION_STARTED)
         return;
@@ -239,7 +239,7 @@ static void end(struct tw_session *session, bool at_once)
 
 void tw_session_disable(struct tw_session *session)
 {
-    end(session, session->state == TW_SESSION_CONFIGURED);
+    end_tracing(session, session->state == TW_SESSION_CONFIGURED);
 }
 
 void tw_session_check_stopped(struct tw_session *session)
@@ -273,7 +273,7 @@ void tw_session_end(struct tw_session *session)
 
 static void end_at_once(struct tw_session *session)
 {
-    end(session, true);
+    end_tracing(session, true);
     if (session->state == TW_SESSION_STOPPING)
         wind_up(session);
 }

@@ -34,9 +34,14 @@ enum tw_scraping {
 
 /* All zero but name is a sensible choice. */
 struct tw_producer_config {
-    /* A path, or "@name" in the abstract namespace. NULL: PERFETTO_PRODUCER_SOCK_NAME, else
-     * /run/perfetto/traced-producer.sock if that directory exists, else /tmp/perfetto-producer. */
+    /* Where the service listens: a path, "@name" in the abstract namespace, "HOST:PORT" or
+     * "[HOST]:PORT", HOST in digits, for looking up a name would wait. NULL:
+     * PERFETTO_PRODUCER_SOCK_NAME, else /run/perfetto/traced-producer.sock if that directory
+     * exists, else /tmp/perfetto-producer. */
     const char *socket;
+    /* In place of it a stream socket that is connected to the service: taken, *fd is -1, when
+     * tw_producer_open() returns 0, and made non-blocking. NULL: none. */
+    int *fd;
     const char *name;     /* what the service calls us */
     size_t shm_size;      /* bytes, a wish; 0: the service decides */
     size_t shm_page_size; /* bytes, a wish; 0: the service decides */
@@ -47,7 +52,8 @@ struct tw_producer_config {
 
 /* Starts connecting, and goes on trying for ever, also after a disconnect; everything registered is
  * registered again. config and its strings are copied. TW_E_INVALID for a config that is not
- * allowed or a socket whose name cannot be one, negative when memory or descriptors are short. */
+ * allowed or a socket whose name cannot be one, TW_E_CLOSED when nobody is at the other end of fd,
+ * negative when memory or descriptors are short. */
 TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
                                  const struct tw_producer_config *config);
 /* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers
@@ -57,7 +63,10 @@ void tw_producer_close(struct tw_producer *producer);
 /* Readable when tw_producer_dispatch() has something to do. Stays the producer's. */
 int tw_producer_fd(const struct tw_producer *producer);
 /* Does what is to be done, after waiting for it at most timeout_ms (-1: for ever, 0: not at all).
- * Connections that come and go are no errors; negative when the process is out of something. */
+ * Connections that come and go are no errors; negative when the process is out of something. After
+ * two events nothing is tried again, and it returns at once, then and ever after, TW_E_CLOSED: the
+ * connection that was given as fd has ended; TW_E_REFUSED: the service shares no memory with us,
+ * as over TCP, and tracing without is not supported. */
 TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
 
 /* Whether the service has accepted the connection. */

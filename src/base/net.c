@@ -83,14 +83,14 @@ static bool host_of(const char *name, const char *colon, char host[HOST_MAX])
     return true;
 }
 
-static int resolve_inet(const char *name, int family, struct tw_net_address *ret_address)
+static int resolve_inet(const char *name, int family, int flags, struct tw_net_address *ret_address)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found;
     const char *colon = strrchr(name, ':');
     char host[HOST_MAX];
     uint32_t port;
 
-    hints.ai_flags = AI_NUMERICSERV;
+    hints.ai_flags = AI_NUMERICSERV | flags;
     if (!host_of(name, colon, host) || !number(colon + 1, UINT16_MAX, &port) || port == 0)
         return TW_E_INVALID;
     if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
@@ -105,7 +105,7 @@ static int resolve_inet(const char *name, int family, struct tw_net_address *ret
     return 0;
 }
 
-int tw_net_resolve(const char *name, struct tw_net_address *ret_address)
+static int resolve(const char *name, int flags, struct tw_net_address *ret_address)
 {
     int family = tw_net_family(name);
 
@@ -113,7 +113,18 @@ int tw_net_resolve(const char *name, struct tw_net_address *ret_address)
         return resolve_vsock(name, ret_address);
     if (family == AF_UNIX)
         return tw_sock_address(name, &ret_address->un, &ret_address->len);
-    return resolve_inet(name, family, ret_address);
+    return resolve_inet(name, family, flags, ret_address);
+}
+
+int tw_net_resolve(const char *name, struct tw_net_address *ret_address)
+{
+    return resolve(name, 0, ret_address);
+}
+
+int tw_net_numeric(const char *name, struct tw_net_address *ret_address)
+{
+    REQ("TW-NET-063");
+    return resolve(name, AI_NUMERICHOST, ret_address);
 }
 
 /* A port is free again as soon as its listener is gone, whatever became of its connections; and an

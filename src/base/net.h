@@ -35,6 +35,8 @@ int tw_net_family(const char *name);
 /* TW_E_INVALID for a name that is none, or that nobody knows. Waits for the resolver when it is
  * given a host's name. */
 TW_MUST_USE int tw_net_resolve(const char *name, struct tw_net_address *ret_address);
+/* The same without ever waiting: TW_E_INVALID for a host's name. */
+TW_MUST_USE int tw_net_numeric(const char *name, struct tw_net_address *ret_address);
 /* A listening, non-blocking socket that is no Unix one. TW_E_EXISTS: the port is taken. */
 TW_MUST_USE int tw_net_listen(const char *name, int *ret_fd);
 

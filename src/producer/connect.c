@@ -4,20 +4,22 @@
 #include <errno.h>
 
 #include "base/fd.h"
-#include "base/sock.h"
 
-int tw_connect_now(const char *name, int *ret_fd)
+int tw_connect_address(const char *name, struct tw_net_address *ret_address)
 {
-    struct sockaddr_un addr;
-    socklen_t len;
-    int fd, r = tw_sock_address(name, &addr, &len);
+    if (tw_net_family(name) == AF_VSOCK)
+        return TW_E_INVALID; /* takes no bytes before it is connected: an error, not a wait */
+    return tw_net_numeric(name, ret_address);
+}
 
-    if (r)
-        return r;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+int tw_connect_begin(const struct tw_net_address *address, int *ret_fd)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
     if (fd < 0)
         return -errno;
-    if (connect(fd, (const struct sockaddr *)&addr, len) != 0) {
+    tw_net_tune(fd);
+    if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
         tw_fd_close(&fd);
         return TW_E_CLOSED; /* whatever the reason: it will be tried again */
     }

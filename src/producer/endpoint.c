@@ -3,6 +3,7 @@
 #include "producer/endpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,8 +67,14 @@ static void disconnect(struct tw_producer *p)
     p->arbiter = NULL;
 }
 
-static void retry_later(struct tw_producer *p)
+/* Unless there can be no other connection than the one that has ended because of why. */
+static void retry_later(struct tw_producer *p, int why)
 {
+    REQ("TW-NET-062");
+    if (!p->ended && !p->address.len)
+        p->ended = why;
+    if (p->ended)
+        return;
     set_timer(p, &p->retry, p->backoff_ns);
     p->backoff_ns = p->backoff_ns * 2 < BACKOFF_LONGEST_NS ? p->backoff_ns * 2 : BACKOFF_LONGEST_NS;
 }
@@ -98,7 +105,7 @@ static void settle(struct tw_producer *p)
     }
     if (p->link != TW_LINK_DOWN && (r || p->failed)) {
         disconnect(p);
-        retry_later(p);
+        retry_later(p, TW_E_CLOSED);
     }
 }
 
@@ -174,7 +181,7 @@ int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size)
 /* ---- events of the session ---- */
 
 /* InitializeConnectionResponse: memory of our own is never offered, and tracing through the socket
- * is not spoken yet. */
+ * is not spoken: who wants that will want it the next time, too. */
 static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
 {
     struct tw_reader reader = tw_reader_of(reply);
@@ -185,8 +192,9 @@ static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
         if (f.number == 2 && f.type == TW_WIRE_VARINT)
             p->direct_patching = f.value != 0;
         if (f.number == 3 && f.type == TW_WIRE_VARINT && f.value != 0)
-            p->failed = true;
+            p->ended = TW_E_REFUSED;
     }
+    p->failed = p->ended != 0;
     if (p->failed)
         return;
     p->link = TW_LINK_UP;
@@ -278,13 +286,15 @@ static int start_session(struct tw_producer *p, int fd)
 static void on_retry(struct tw_timer *timer)
 {
     struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, retry);
-    int fd = -1, r = tw_connect_now(p->socket, &fd);
+    int fd = tw_fd_take(&p->given_fd), r = 0;
 
+    if (fd < 0)
+        r = tw_connect_begin(&p->address, &fd);
     if (!r)
         r = start_session(p, fd);
     if (r) {
         tw_fd_close(&fd);
-        retry_later(p);
+        retry_later(p, r);
         return;
     }
     settle(p);
@@ -292,39 +302,57 @@ static void on_retry(struct tw_timer *timer)
 
 /* ---- life ---- */
 
+/* A copy, which makes it close-on-exec: the caller's own stays as it is until all has gone well. */
+static int borrow_connection(struct tw_producer *p, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    p->given_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return p->given_fd < 0 ? -errno : 0;
+}
+
 static int init_parts(struct tw_producer *p, const struct tw_producer_config *config)
 {
-    struct sockaddr_un addr;
-    socklen_t len;
     int r;
 
-    p->socket = strdup(config->socket ? config->socket : tw_sock_default("producer"));
-    p->name = strdup(config->name);
-    if (!p->socket || !p->name)
-        return -ENOMEM;
-    r = tw_sock_address(p->socket, &addr, &len); /* no later attempt would find it better */
-    if (r)
-        return r;
     p->config = *config;
-    p->config.socket = p->socket;
-    p->config.name = p->name;
-    r = tw_loop_new(&p->loop);
+    p->config.socket = NULL;
+    p->config.fd = NULL;
+    p->config.name = p->name = strdup(config->name);
+    if (!p->name)
+        return -ENOMEM;
+    if (config->fd)
+        r = borrow_connection(p, *config->fd);
+    else /* no later attempt would find the name better */
+        r = tw_connect_address(config->socket ? config->socket : tw_sock_default("producer"),
+                               &p->address);
+    if (!r)
+        r = tw_loop_new(&p->loop);
     if (r)
         return r;
     r = tw_timer_set(tw_loop_timers(p->loop), &p->batch, TW_NEVER);
     if (!r)
-        r = tw_timer_set(tw_loop_timers(p->loop), &p->retry, 0);
+        r = tw_timer_set(tw_loop_timers(p->loop), &p->retry, TW_NEVER);
     tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
-    /* The first attempt, after which the descriptor is all that a caller has to watch. */
-    return r ? r : tw_loop_once(p->loop, 0);
+    tw_timer_clear(tw_loop_timers(p->loop), &p->retry);
+    return r;
+}
+
+/* The first attempt; then, with the timers armed, the descriptor is all that a caller watches. */
+static int begin(struct tw_producer *p)
+{
+    on_retry(&p->retry);
+    return tw_producer_dispatch(p, 0);
 }
 
 static bool config_ok(const struct tw_producer_config *c)
 {
-    return c->name && strlen(c->name) <= NAME_MAX_BYTES && c->scraping >= TW_SCRAPING_DEFAULT &&
-           c->scraping <= TW_SCRAPING_OFF && c->chunks_per_page <= TW_PAGE_CHUNKS_MAX &&
-           chunks_to_layout[c->chunks_per_page] && c->shm_size <= UINT32_MAX &&
-           c->shm_page_size <= UINT32_MAX;
+    return c->name && strlen(c->name) <= NAME_MAX_BYTES && !(c->socket && c->fd) &&
+           c->scraping >= TW_SCRAPING_DEFAULT && c->scraping <= TW_SCRAPING_OFF &&
+           c->chunks_per_page <= TW_PAGE_CHUNKS_MAX && chunks_to_layout[c->chunks_per_page] &&
+           c->shm_size <= UINT32_MAX && c->shm_page_size <= UINT32_MAX;
 }
 
 int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer_config *config)
@@ -337,6 +365,7 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
+    p->given_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
     p->retry.fn = on_retry;
@@ -344,10 +373,13 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p->backoff_ns = BACKOFF_FIRST_NS;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
+    if (!r)
+        r = begin(p);
     if (r) {
         tw_producer_close(p);
         return r;
     }
+    tw_fd_close(config->fd);
     *ret_producer = p;
     return 0;
 }
@@ -367,7 +399,7 @@ void tw_producer_close(struct tw_producer *producer)
         producer->sources = next;
     }
     tw_loop_free(producer->loop);
-    free(producer->socket);
+    tw_fd_close(&producer->given_fd);
     free(producer->name);
     free(producer);
 }
@@ -379,7 +411,9 @@ int tw_producer_fd(const struct tw_producer *producer)
 
 int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms)
 {
-    return tw_loop_once(producer->loop, timeout_ms);
+    int r = producer->ended ? 0 : tw_loop_once(producer->loop, timeout_ms);
+
+    return r ? r : producer->ended;
 }
 
 bool tw_producer_connected(const struct tw_producer *producer)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/net.h"
 #include "frame/client_session.h"
 #include "producer/instance.h"
 
@@ -17,8 +18,10 @@ enum tw_link {
 };
 
 struct tw_producer {
-    char *socket, *name;
-    struct tw_producer_config config; /* its strings are the two above */
+    char *name;
+    struct tw_producer_config config; /* name is the one above; socket and fd are NULL */
+    struct tw_net_address address;    /* to connect to; of no length if there is none */
+    int given_fd;                     /* the connection that was given, until it is used; else -1 */
     enum tw_page_layout layout;
 
     struct tw_loop *loop;
@@ -29,6 +32,7 @@ struct tw_producer {
 
     enum tw_link link;
     bool failed; /* the connection is to be given up as soon as no callback is running */
+    int ended;   /* not 0: why there will be no other connection, as tw_producer_dispatch() says */
     bool direct_patching;
     struct tw_client client; /* valid unless down */
     struct tw_arbiter *arbiter;

@@ -113,6 +113,22 @@ static void names_become_addresses(void **state)
     assert_int_equal(a.len, offsetof(struct sockaddr_un, sun_path) + 5);
 }
 
+static void a_name_in_digits_is_known_without_asking(void **state)
+{
+    REQ("TW-NET-063");
+    struct tw_net_address a;
+
+    (void)state;
+    assert_int_equal(tw_net_numeric("127.0.0.1:20001", &a), 0);
+    assert_int_equal(ntohl(a.in.sin_addr.s_addr), INADDR_LOOPBACK);
+    assert_int_equal(tw_net_numeric("[::1]:1", &a), 0);
+    assert_memory_equal(&a.in6.sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
+    assert_int_equal(tw_net_numeric("vsock://1:2", &a), 0);
+    assert_int_equal(tw_net_numeric("@name", &a), 0);
+    assert_int_equal(tw_net_numeric("localhost:1", &a), TW_E_INVALID);
+    assert_int_equal(tw_net_numeric("[localhost]:1", &a), TW_E_INVALID);
+}
+
 /* A name with a port that was free a moment ago. */
 static void free_name(const char *host, int family, char *name, size_t size)
 {
@@ -204,6 +220,7 @@ int main(void)
         tw_unit_test(the_form_of_a_name_says_what_it_is_of),
         tw_unit_test(names_that_are_none_are_refused),
         tw_unit_test(names_become_addresses),
+        tw_unit_test(a_name_in_digits_is_known_without_asking),
         tw_unit_test(a_connection_is_told_by_its_other_end),
         tw_unit_test(other_sockets_have_no_such_text),
     };

@@ -179,21 +179,6 @@ static void memory_that_is_not_as_it_must_be_ends_the_connection(void **state)
     world_deinit(&w);
 }
 
-static void a_service_without_shared_memory_is_left(void **state)
-{
-    struct tw_producer_stats stats;
-    struct world w;
-
-    (void)state;
-    world_init(&w);
-    w.emulation = 1;
-    UNTIL(&w, w.conn >= 0);
-    UNTIL(&w, w.conn < 0);
-    tw_producer_stats(w.producer, &stats);
-    assert_int_equal(stats.connects, 0);
-    world_deinit(&w);
-}
-
 static void bad_configs_are_refused(void **state)
 {
     struct tw_producer_config c = {.socket = "@x", .name = "x", .chunks_per_page = 3};
@@ -226,7 +211,6 @@ int main(void)
         tw_unit_test(a_program_registers_so_many_data_sources),
         tw_unit_test(a_service_sets_up_so_many_instances),
         tw_unit_test(memory_that_is_not_as_it_must_be_ends_the_connection),
-        tw_unit_test(a_service_without_shared_memory_is_left),
         tw_unit_test(bad_configs_are_refused),
     };
 

@@ -83,6 +83,12 @@ void world_listen(struct world *w)
     assert_int_equal(tw_sock_listen(w->name, &access, &w->listener), 0);
 }
 
+void world_serve(struct world *w, int conn)
+{
+    w->conn = conn;
+    assert_int_equal(tw_host_init(&w->host, &tw_producer_port), 0);
+}
+
 void world_init(struct world *w)
 {
     world_prepare(w);
@@ -155,12 +161,14 @@ void world_step(struct world *w, int wait_ms)
     struct tw_host_call call;
     int r;
 
-    assert_int_equal(tw_producer_dispatch(w->producer, wait_ms), 0);
+    w->ended = tw_producer_dispatch(w->producer, wait_ms);
+    assert_true(w->ended >= 0);
     if (w->conn < 0) {
-        w->conn = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (w->conn < 0)
+        int conn = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (conn < 0)
             return;
-        assert_int_equal(tw_host_init(&w->host, &tw_producer_port), 0);
+        world_serve(w, conn);
     }
     r = tw_pump_in(w->conn, &w->host.rx);
     while (tw_host_next(&w->host, &call) == 0)

@@ -21,6 +21,7 @@ struct world {
     int listener, conn;
     struct tw_host host;
     struct tw_producer *producer;
+    int ended; /* what tw_producer_dispatch() said last */
     struct tw_shm shm;
     uint64_t async_id; /* of GetAsyncCommand */
     uint32_t calls[WORLD_CALLS_MAX];
@@ -40,7 +41,9 @@ void world_prepare(struct world *w);
 void world_open(struct world *w);
 /* The service begins to listen at w->name. */
 void world_listen(struct world *w);
-/* All three, the service last. */
+/* The service serves a connection, which it takes. */
+void world_serve(struct world *w, int conn);
+/* Prepares, listens, opens. */
 void world_init(struct world *w);
 void world_deinit(struct world *w);
 

@@ -50,10 +50,11 @@ struct tw_producer_config {
     uint32_t chunks_per_page; /* 1, 2, 4, 7 or 14; 0: 1 */
 };
 
-/* Starts connecting, and goes on trying for ever, also after a disconnect; everything registered is
- * registered again. config and its strings are copied. TW_E_INVALID for a config that is not
- * allowed or a socket whose name cannot be one, TW_E_CLOSED when nobody is at the other end of fd,
- * negative when memory or descriptors are short. */
+/* Starts connecting, and goes on trying for ever, also after a disconnect: after pauses of up to
+ * 3 s, and when a socket appears at the path. Everything registered is registered again. config and
+ * its strings are copied. TW_E_INVALID for a config that is not allowed or a socket whose name
+ * cannot be one, TW_E_CLOSED when nobody is at the other end of fd, negative when memory or
+ * descriptors are short. */
 TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
                                  const struct tw_producer_config *config);
 /* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers

@@ -16,10 +16,15 @@
 #include "producer/connect.h"
 #include "wire/reader.h"
 
-/* Nanoseconds between two attempts to connect: short enough that a service is found soon after it
- * starts, and in the end cheap enough to go on for ever. */
-#define BACKOFF_FIRST_NS   (UINT64_C(100) * TW_NS_PER_MS)
-#define BACKOFF_LONGEST_NS (UINT64_C(3) * TW_NS_PER_S)
+enum {
+    /* Milliseconds between two attempts to connect, doubled each time: short enough that a service
+     * is found soon after it starts, TW-LIM-190, and in the end cheap enough to go on for ever. A
+     * connection that has lasted as long as that was a good one: all begins anew. TW-LIM-191 */
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_LONGEST_MS = 3000,
+    /* The first when the socket has appeared: a service binds it before it listens. TW-LIM-192 */
+    BACKOFF_FRESH_MS = 1,
+};
 
 enum { NAME_MAX_BYTES = 4096 }; /* a producer's name; services cut it anyway */
 
@@ -67,16 +72,29 @@ static void disconnect(struct tw_producer *p)
     p->arbiter = NULL;
 }
 
+/* The service was there long enough: what went wrong before does not count any more. */
+static void forgive(struct tw_producer *p)
+{
+    REQ("TW-LIM-191");
+    if (p->link == TW_LINK_UP &&
+        tw_clock_ns(CLOCK_MONOTONIC) - p->up_ns >= BACKOFF_LONGEST_MS * TW_NS_PER_MS)
+        p->backoff_ms = BACKOFF_FIRST_MS;
+}
+
 /* Unless there can be no other connection than the one that has ended because of why. */
 static void retry_later(struct tw_producer *p, int why)
 {
+    REQ("TW-NET-060");
     REQ("TW-NET-062");
+    REQ("TW-LIM-191");
     if (!p->ended && !p->address.len)
         p->ended = why;
     if (p->ended)
         return;
-    set_timer(p, &p->retry, p->backoff_ns);
-    p->backoff_ns = p->backoff_ns * 2 < BACKOFF_LONGEST_NS ? p->backoff_ns * 2 : BACKOFF_LONGEST_NS;
+    if (p->watch.io.fd < 0)
+        tw_watch_begin(&p->watch);
+    set_timer(p, &p->retry, p->backoff_ms * TW_NS_PER_MS);
+    p->backoff_ms = p->backoff_ms * 2 < BACKOFF_LONGEST_MS ? p->backoff_ms * 2 : BACKOFF_LONGEST_MS;
 }
 
 static bool something_left(const struct tw_producer *p)
@@ -104,6 +122,7 @@ static void settle(struct tw_producer *p)
             r = tw_loop_mod(p->loop, &p->sock_io, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
     }
     if (p->link != TW_LINK_DOWN && (r || p->failed)) {
+        forgive(p);
         disconnect(p);
         retry_later(p, TW_E_CLOSED);
     }
@@ -198,7 +217,7 @@ static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
     if (p->failed)
         return;
     p->link = TW_LINK_UP;
-    p->backoff_ns = BACKOFF_FIRST_NS;
+    p->up_ns = tw_clock_ns(CLOCK_MONOTONIC);
     p->stats.connects++;
     for (const struct tw_data_source *s = p->sources; s; s = s->next)
         tw_endpoint_send_source(p, s);
@@ -288,6 +307,7 @@ static void on_retry(struct tw_timer *timer)
     struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, retry);
     int fd = tw_fd_take(&p->given_fd), r = 0;
 
+    tw_watch_begin(&p->watch); /* first, so that nothing comes in between */
     if (fd < 0)
         r = tw_connect_begin(&p->address, &fd);
     if (!r)
@@ -297,7 +317,20 @@ static void on_retry(struct tw_timer *timer)
         retry_later(p, r);
         return;
     }
+    tw_watch_end(&p->watch);
     settle(p);
+}
+
+/* Soon, and a few times more: its name is there before somebody listens. */
+static void on_path(struct tw_watch *watch)
+{
+    struct tw_producer *p = TW_CONTAINER_OF(watch, struct tw_producer, watch);
+    uint64_t fresh_ns = BACKOFF_FRESH_MS * TW_NS_PER_MS;
+
+    REQ("TW-LIM-192");
+    p->backoff_ms = BACKOFF_FRESH_MS;
+    if (!tw_timer_is_set(&p->retry) || p->retry.due_ns > tw_clock_ns(CLOCK_MONOTONIC) + fresh_ns)
+        set_timer(p, &p->retry, fresh_ns);
 }
 
 /* ---- life ---- */
@@ -337,6 +370,9 @@ static int init_parts(struct tw_producer *p, const struct tw_producer_config *co
         r = tw_timer_set(tw_loop_timers(p->loop), &p->retry, TW_NEVER);
     tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
     tw_timer_clear(tw_loop_timers(p->loop), &p->retry);
+    p->watch.loop = p->loop;
+    if (p->address.any.sa_family == AF_UNIX && p->address.un.sun_path[0])
+        p->watch.path = p->address.un.sun_path;
     return r;
 }
 
@@ -368,9 +404,11 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p->given_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
+    p->watch = (struct tw_watch){.fn = on_path, .io.fd = -1};
     p->retry.fn = on_retry;
     p->batch.fn = on_batch;
-    p->backoff_ns = BACKOFF_FIRST_NS;
+    REQ("TW-LIM-190");
+    p->backoff_ms = BACKOFF_FIRST_MS;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
     if (!r)
@@ -390,6 +428,7 @@ void tw_producer_close(struct tw_producer *producer)
         return;
     if (producer->loop) {
         disconnect(producer);
+        tw_watch_end(&producer->watch);
         tw_timer_clear(tw_loop_timers(producer->loop), &producer->retry);
     }
     while (producer->sources) {

@@ -9,6 +9,7 @@
 #include "base/net.h"
 #include "frame/client_session.h"
 #include "producer/instance.h"
+#include "producer/watch.h"
 
 enum tw_link {
     TW_LINK_DOWN,
@@ -28,7 +29,9 @@ struct tw_producer {
     struct tw_io sock_io; /* owns its descriptor; -1 while down */
     struct tw_io wake_io; /* the arbiter's descriptor; -1 without an arbiter */
     struct tw_timer retry, batch;
-    uint64_t backoff_ns;
+    struct tw_watch watch; /* of the socket's path, while down */
+    uint32_t backoff_ms;   /* the next time that is waited for a service */
+    uint64_t up_ns;        /* since when the link is up */
 
     enum tw_link link;
     bool failed; /* the connection is to be given up as soon as no callback is running */

@@ -167,10 +167,12 @@ static void send_stopped(struct tw_producer *p)
 
 void tw_endpoint_send_waiting(struct tw_producer *p)
 {
+    /* Also without room: when there is some, what waits must not seem to be on its way here. */
+    if (p->arbiter)
+        (void)tw_arbiter_wake(p->arbiter, true);
     if (!has_room(p))
         return;
     if (p->arbiter) {
-        (void)tw_arbiter_wake(p->arbiter, true);
         send_new_writers(p);
         send_commits(p);
     }

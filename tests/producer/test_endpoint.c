@@ -65,6 +65,37 @@ static void an_instance_is_set_up_started_flushed_cleared_and_stopped(void **sta
     world_deinit(&w);
 }
 
+/* The service does not read for a while, so that there is no room when a writer hands over. */
+static void what_waits_for_room_is_sent_when_there_is_some(void **state)
+{
+    static uint8_t filler[100 * 1024];
+    char name[16];
+    struct tw_data_source_config source = {.name = name, .descriptor = {filler, sizeof(filler)}};
+    struct tw_trace_writer *writer;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    world_bring_up(&w);
+    world_start_instance(&w, 5);
+    assert_int_equal(tw_writer_new(&writer, w.instance, TW_EXHAUSTED_DROP), 0);
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "source %d", i);
+        assert_int_equal(tw_producer_register(w.producer, &source), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        tw_writer_begin(writer);
+        assert_int_equal(tw_writer_end(writer), 0);
+        tw_writer_flush(writer);
+        for (int turn = 0; turn < 3; turn++)
+            assert_int_equal(tw_producer_dispatch(w.producer, 0), 0);
+    }
+    assert_int_equal(w.moves, 0);
+    UNTIL(&w, w.moves == 3);
+    tw_writer_free(writer);
+    world_deinit(&w);
+}
+
 static void after_a_disconnect_everything_is_registered_again(void **state)
 {
     struct tw_trace_writer *writer;
@@ -206,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         tw_unit_test(the_calls_come_in_upstreams_order),
         tw_unit_test(an_instance_is_set_up_started_flushed_cleared_and_stopped),
+        tw_unit_test(what_waits_for_room_is_sent_when_there_is_some),
         tw_unit_test(after_a_disconnect_everything_is_registered_again),
         tw_unit_test(commands_that_make_no_sense_are_counted_and_ignored),
         tw_unit_test(a_program_registers_so_many_data_sources),

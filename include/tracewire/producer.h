@@ -113,6 +113,14 @@ struct tw_data_source_config {
  * name is taken; TW_E_LIMIT: the descriptor does not fit a frame, or there are too many. */
 TW_MUST_USE int tw_producer_register(struct tw_producer *producer,
                                      const struct tw_data_source_config *config);
+/* Replaces the further fields of its description; instances go on. TW_E_NOT_FOUND; TW_E_LIMIT as
+ * above. */
+TW_MUST_USE int tw_producer_update(struct tw_producer *producer, const char *name,
+                                   struct tw_bytes descriptor);
+/* Takes it back: its instances are told to stop, now. What they have written by then reaches the
+ * service first; what they write later, as long as their session goes on. The name may be
+ * registered again at once. TW_E_NOT_FOUND. */
+TW_MUST_USE int tw_producer_unregister(struct tw_producer *producer, const char *name);
 
 /* ---- instances: a data source that the service has set up ---- */
 

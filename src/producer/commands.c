@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service wants: the replies to GetAsyncCommand. All of it is untrusted. */
-#include "base/bytes.h"
 #include "base/req.h"
 #include "producer/endpoint.h"
 #include "wire/reader.h"
@@ -52,14 +51,6 @@ static struct tw_instance *find_instance(const struct tw_producer *p, uint64_t i
     return NULL;
 }
 
-static struct tw_data_source *find_source(const struct tw_producer *p, struct tw_bytes name)
-{
-    for (struct tw_data_source *s = p->sources; s; s = s->next)
-        if (tw_bytes_eq_str(name, s->name))
-            return s;
-    return NULL;
-}
-
 /* Calls fn for every instance that field 1 names, one by one or packed. fn must not remove any. */
 static void for_each_id(struct tw_producer *p, struct tw_bytes command,
                         void (*fn)(struct tw_producer *p, struct tw_instance *instance))
@@ -103,7 +94,7 @@ static int setup(struct tw_producer *p, const struct args *args, struct tw_insta
 
     if (r)
         return r;
-    source = find_source(p, config.name);
+    source = tw_endpoint_find_source(p, config.name);
     if (!p->arbiter || !source || find_instance(p, args->id))
         return TW_E_INVALID;
     REQ("TW-LIM-061");
@@ -182,7 +173,7 @@ static int stop(struct tw_producer *p, const struct args *args)
 static void flush_instance(struct tw_producer *p, struct tw_instance *instance)
 {
     (void)p;
-    if (instance->source->ops.flush && instance->started && !instance->stopping)
+    if (instance->started && !instance->stopping && instance->source->ops.flush)
         instance->source->ops.flush(instance->source->user, instance);
 }
 
@@ -203,7 +194,7 @@ static void clear_instance(struct tw_producer *p, struct tw_instance *instance)
 {
     (void)p;
     atomic_fetch_add(&instance->generation, 1);
-    if (instance->source->ops.clear_incremental_state)
+    if (!instance->stopping && instance->source->ops.clear_incremental_state)
         instance->source->ops.clear_incremental_state(instance->source->user, instance);
 }
 

@@ -68,6 +68,7 @@ static void disconnect(struct tw_producer *p)
         tw_arbiter_kill(p->arbiter);
     }
     drop_instances(p);
+    tw_endpoint_forget_sources(p);
     tw_arbiter_unref(p->arbiter);
     p->arbiter = NULL;
 }
@@ -101,8 +102,9 @@ static bool something_left(const struct tw_producer *p)
 {
     if (p->link != TW_LINK_UP || p->failed)
         return false;
-    return p->flush_id || (p->arbiter && tw_arbiter_wake(p->arbiter, false) == TW_WAKE_NONE &&
-                           !tw_arbiter_is_empty(p->arbiter));
+    return p->flush_id || tw_endpoint_sources_wait(p) ||
+           (p->arbiter && tw_arbiter_wake(p->arbiter, false) == TW_WAKE_NONE &&
+            !tw_arbiter_is_empty(p->arbiter));
 }
 
 /* Sends what is queued, and gives the connection up if that has become necessary. At the end of
@@ -128,6 +130,12 @@ static void settle(struct tw_producer *p)
     }
 }
 
+void tw_endpoint_soon(struct tw_producer *p)
+{
+    if (p->link == TW_LINK_UP && tw_loop_mod(p->loop, &p->sock_io, EPOLLIN | EPOLLOUT))
+        p->failed = true;
+}
+
 /* ---- the arbiter ---- */
 
 static void commit_now(void *user)
@@ -137,7 +145,7 @@ static void commit_now(void *user)
     /* From a writer on our own thread, maybe inside a callback: the connection must not go now. */
     if (p->link != TW_LINK_UP || p->failed)
         return;
-    tw_endpoint_send_waiting(p);
+    tw_endpoint_send_written(p);
     if (tw_pump_out(p->sock_io.fd, &p->client.tx) > TW_MORE)
         p->failed = true;
 }
@@ -219,8 +227,6 @@ static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
     p->link = TW_LINK_UP;
     p->up_ns = tw_clock_ns(CLOCK_MONOTONIC);
     p->stats.connects++;
-    for (const struct tw_data_source *s = p->sources; s; s = s->next)
-        tw_endpoint_send_source(p, s);
 }
 
 static void on_reply(struct tw_producer *p, const struct tw_client_event_out *event)
@@ -431,12 +437,8 @@ void tw_producer_close(struct tw_producer *producer)
         tw_watch_end(&producer->watch);
         tw_timer_clear(tw_loop_timers(producer->loop), &producer->retry);
     }
-    while (producer->sources) {
-        struct tw_data_source *next = producer->sources->next;
-
-        tw_source_free(producer->sources);
-        producer->sources = next;
-    }
+    while (producer->sources)
+        tw_endpoint_drop_source(producer, producer->sources);
     tw_loop_free(producer->loop);
     tw_fd_close(&producer->given_fd);
     free(producer->name);
@@ -470,27 +472,4 @@ bool tw_producer_idle(const struct tw_producer *producer)
 void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats)
 {
     *ret_stats = producer->stats;
-}
-
-int tw_producer_register(struct tw_producer *producer, const struct tw_data_source_config *config)
-{
-    struct tw_data_source *source, **end = &producer->sources;
-    int r;
-
-    if (!config->name)
-        return TW_E_INVALID;
-    for (; *end; end = &(*end)->next)
-        if (strcmp((*end)->name, config->name) == 0)
-            return TW_E_EXISTS;
-    REQ("TW-LIM-060");
-    if (producer->n_sources == TW_PRODUCER_SOURCES_MAX)
-        return TW_E_LIMIT;
-    r = tw_source_new(&source, config);
-    if (r)
-        return r;
-    *end = source;
-    producer->n_sources++;
-    if (producer->link == TW_LINK_UP)
-        tw_endpoint_send_source(producer, source);
-    return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The producer's end of the connection, shared by the three files that make it up: endpoint.c
- * (connection and life cycle), commands.c (what the service wants), outgoing.c (what we send).
+ * The producer's end of the connection, shared by the four files that make it up: endpoint.c
+ * (connection and life cycle), source.c (what we offer), commands.c (what the service wants),
+ * outgoing.c (what we send).
  */
 #pragma once
 
@@ -42,6 +43,7 @@ struct tw_producer {
 
     struct tw_data_source *sources;
     size_t n_sources;
+    bool sources_wait;             /* maybe one is pending */
     struct tw_instance *instances; /* each a reference */
     size_t n_instances;
     uint64_t flush_id; /* to be acknowledged; 0: none */
@@ -53,6 +55,18 @@ struct tw_producer {
 
 /* Takes the descriptor that came with the command, if any. */
 TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);
+
+/* The loop comes back soon to send what is queued. For callers that a callback may have called, in
+ * which the connection must not go. */
+void tw_endpoint_soon(struct tw_producer *p);
+
+/* ---- source.c ---- */
+
+/* NULL when there is none. */
+struct tw_data_source *tw_endpoint_find_source(const struct tw_producer *p, struct tw_bytes name);
+void tw_endpoint_drop_source(struct tw_producer *p, struct tw_data_source *source);
+/* The service that knew them is gone: the next one has to be told of all. */
+void tw_endpoint_forget_sources(struct tw_producer *p);
 
 /* ---- commands.c ---- */
 
@@ -66,8 +80,11 @@ void tw_endpoint_forget_instance(struct tw_producer *p, struct tw_instance *inst
 /* ---- outgoing.c; a failure sets p->failed ---- */
 
 void tw_endpoint_send_init(struct tw_producer *p);
-void tw_endpoint_send_source(struct tw_producer *p, const struct tw_data_source *source);
 void tw_endpoint_send_started(struct tw_producer *p, uint64_t instance_id);
-/* All that waits in the arbiter and the pending acknowledgement, as far as the socket's queue has
- * room; the rest when it has got some. */
+/* All that waits in the arbiter, data sources and the pending acknowledgement, as far as the
+ * socket's queue has room; the rest when it has got some. */
 void tw_endpoint_send_waiting(struct tw_producer *p);
+/* Of that only what writers have written: instances stay, so that a callback may be running. */
+void tw_endpoint_send_written(struct tw_producer *p);
+/* Whether a data source is pending and may be sent. */
+bool tw_endpoint_sources_wait(const struct tw_producer *p);

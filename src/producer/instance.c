@@ -4,15 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/bytes.h"
-#include "tracewire/frame.h"
+#include "base/macros.h"
 #include "wire/reader.h"
-#include "wire/writer.h"
-
-/* Bytes beside name and descriptor in a RegisterDataSourceRequest and its frame, generously. */
-enum { REGISTER_OVERHEAD = 128 };
 
 static enum tw_exhausted policy_of(uint64_t value)
 {
@@ -121,75 +115,4 @@ void tw_instance_done(struct tw_instance *instance)
 {
     if (!atomic_exchange(&instance->stopped, true))
         tw_arbiter_instance_done(instance->arbiter, tw_instance_ref(instance));
-}
-
-static void put_descriptor(struct tw_writer *w, const struct tw_data_source_config *config)
-{
-    uint8_t *nested = tw_put_begin(w, 1);
-    uint64_t id = 0;
-
-    /* The id lets the service tell two sources of one name apart; without randomness it goes by
-     * the name. */
-    if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != (ssize_t)sizeof(id))
-        id = 0;
-    tw_put_str(w, 1, config->name);
-    tw_put_bool(w, 2, true); /* will_notify_on_stop */
-    tw_put_bool(w, 3, true); /* will_notify_on_start */
-    tw_put_bool(w, 4, config->handles_incremental_state_clear);
-    if (id)
-        tw_put_u64(w, 7, id);
-    tw_put_raw(w, config->descriptor.p, config->descriptor.n);
-    tw_put_end(w, nested);
-}
-
-static int init_source(struct tw_data_source *source, const struct tw_data_source_config *config,
-                       size_t room)
-{
-    struct tw_writer w;
-
-    source->name = strdup(config->name);
-    source->descriptor = malloc(room);
-    if (!source->name || !source->descriptor)
-        return -ENOMEM;
-    w = tw_writer_of(source->descriptor, room);
-    put_descriptor(&w, config);
-    if (w.overflow)
-        return TW_E_LIMIT;
-    source->descriptor_n = tw_writer_size(&w);
-    source->ops = config->ops;
-    source->user = config->user;
-    return 0;
-}
-
-int tw_source_new(struct tw_data_source **ret_source, const struct tw_data_source_config *config)
-{
-    struct tw_data_source *source;
-    size_t name_n;
-    int r;
-
-    if (!config->name || !*config->name)
-        return TW_E_INVALID;
-    name_n = strlen(config->name);
-    if (name_n > TW_FRAME_PAYLOAD_MAX - REGISTER_OVERHEAD ||
-        config->descriptor.n > TW_FRAME_PAYLOAD_MAX - REGISTER_OVERHEAD - name_n)
-        return TW_E_LIMIT;
-    source = calloc(1, sizeof(*source));
-    if (!source)
-        return -ENOMEM;
-    r = init_source(source, config, name_n + config->descriptor.n + REGISTER_OVERHEAD);
-    if (r) {
-        tw_source_free(source);
-        return r;
-    }
-    *ret_source = source;
-    return 0;
-}
-
-void tw_source_free(struct tw_data_source *source)
-{
-    if (!source)
-        return;
-    free(source->name);
-    free(source->descriptor);
-    free(source);
 }

@@ -23,8 +23,14 @@ struct tw_data_source {
     char *name;
     struct tw_data_source_ops ops;
     void *user;
-    uint8_t *descriptor; /* RegisterDataSourceRequest, encoded */
-    size_t descriptor_n;
+    bool clears; /* handles_incremental_state_clear */
+    uint64_t id;
+    bool gone;        /* unregistered; freed once the service has been told */
+    bool known;       /* to the service, of this connection */
+    bool pending;     /* request is to be sent: */
+    uint8_t *request; /* Register- or UpdateDataSourceRequest, which look the same, or, when it is
+                       * gone, UnregisterDataSourceRequest; encoded */
+    size_t request_n;
 };
 
 struct tw_instance {
@@ -40,7 +46,7 @@ struct tw_instance {
     struct tw_arbiter *arbiter; /* a reference */
 
     /* The endpoint's own. */
-    struct tw_data_source *source;
+    struct tw_data_source *source; /* NULL when that is unregistered, and this is stopping */
     struct tw_instance *next;
     bool started, stopping;
     /* Under the arbiter's lock. */
@@ -63,8 +69,3 @@ TW_MUST_USE int tw_instance_new(struct tw_instance **ret_instance, struct tw_arb
                                 const struct tw_source_config *parsed);
 /* Drops a list linked by next_stopped. */
 void tw_instance_unref_list(struct tw_instance *first);
-
-/* TW_E_INVALID without a name, TW_E_LIMIT when the descriptor does not fit a frame, -ENOMEM. */
-TW_MUST_USE int tw_source_new(struct tw_data_source **ret_source,
-                              const struct tw_data_source_config *config);
-void tw_source_free(struct tw_data_source *source);

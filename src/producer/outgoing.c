@@ -2,6 +2,7 @@
 /* What the endpoint sends to the service. */
 #include <string.h>
 
+#include "base/req.h"
 #include "producer/endpoint.h"
 
 enum {
@@ -53,10 +54,36 @@ void tw_endpoint_send_init(struct tw_producer *p)
     call(p, TW_PRODUCER_GET_ASYNC_COMMAND, (struct tw_bytes){0}, false);
 }
 
-void tw_endpoint_send_source(struct tw_producer *p, const struct tw_data_source *source)
+bool tw_endpoint_sources_wait(const struct tw_producer *p)
 {
-    call(p, TW_PRODUCER_REGISTER_DATA_SOURCE,
-         (struct tw_bytes){source->descriptor, source->descriptor_n}, false);
+    return p->sources_wait && p->client.requests.n < TW_REQUESTS_MAX;
+}
+
+/* Nothing is wanted to know but what becomes of a registration. */
+static void send_source(struct tw_producer *p, struct tw_data_source *source)
+{
+    uint32_t method = source->gone    ? TW_PRODUCER_UNREGISTER_DATA_SOURCE
+                      : source->known ? TW_PRODUCER_UPDATE_DATA_SOURCE
+                                      : TW_PRODUCER_REGISTER_DATA_SOURCE;
+
+    REQ("TW-PROD-062");
+    call(p, method, (struct tw_bytes){source->request, source->request_n}, source->known);
+    source->known = true;
+    source->pending = false;
+}
+
+static void send_sources(struct tw_producer *p)
+{
+    struct tw_data_source *next, *source = p->sources;
+
+    for (; source && has_room(p) && tw_endpoint_sources_wait(p); source = next) {
+        next = source->next;
+        if (source->pending)
+            send_source(p, source);
+        if (source->gone)
+            tw_endpoint_drop_source(p, source);
+    }
+    p->sources_wait = p->sources_wait && source;
 }
 
 static void send_number(struct tw_producer *p, uint32_t method, uint64_t value)
@@ -165,6 +192,14 @@ static void send_stopped(struct tw_producer *p)
     }
 }
 
+void tw_endpoint_send_written(struct tw_producer *p)
+{
+    if (!p->arbiter || !has_room(p))
+        return;
+    send_new_writers(p);
+    send_commits(p);
+}
+
 void tw_endpoint_send_waiting(struct tw_producer *p)
 {
     /* Also without room: when there is some, what waits must not seem to be on its way here. */
@@ -172,10 +207,8 @@ void tw_endpoint_send_waiting(struct tw_producer *p)
         (void)tw_arbiter_wake(p->arbiter, true);
     if (!has_room(p))
         return;
-    if (p->arbiter) {
-        send_new_writers(p);
-        send_commits(p);
-    }
+    tw_endpoint_send_written(p);
+    send_sources(p);
     send_flush_done(p);
     if (p->arbiter) {
         send_gone_writers(p);

@@ -134,17 +134,34 @@ static void read_commit(struct world *w, struct tw_bytes args)
     assert_int_equal(rc, TW_MORE);
 }
 
+static void read_descriptor(struct world *w, struct tw_bytes descriptor)
+{
+    struct tw_reader r = tw_reader_of(descriptor);
+    struct tw_field f;
+
+    w->source_id = w->source_extra = 0;
+    while (tw_read_field(&r, &f) == 0) {
+        if (f.number == 7)
+            w->source_id = f.value;
+        if (f.number == 8)
+            w->source_extra = f.bytes.n;
+    }
+}
+
 static void on_call(struct world *w, const struct tw_host_call *call)
 {
     struct tw_reader r = tw_reader_of(call->args);
     uint8_t buf[16];
     struct tw_writer body = tw_writer_of(buf, sizeof(buf));
-    struct tw_field f;
+    struct tw_field f = {0};
 
     assert_true(w->n_calls < WORLD_CALLS_MAX);
     w->calls[w->n_calls++] = call->method;
     if (tw_read_field(&r, &f) == 0 && f.number == 1)
         w->last_arg[call->method] = f.value;
+    if (call->method == TW_PRODUCER_REGISTER_DATA_SOURCE ||
+        call->method == TW_PRODUCER_UPDATE_DATA_SOURCE)
+        read_descriptor(w, f.bytes);
     if (call->method == TW_PRODUCER_COMMIT_DATA)
         read_commit(w, call->args);
     if (call->method == TW_PRODUCER_GET_ASYNC_COMMAND)

@@ -27,6 +27,7 @@ struct world {
     uint32_t calls[WORLD_CALLS_MAX];
     size_t n_calls;
     uint64_t last_arg[TW_PRODUCER_METHOD_MAX]; /* field 1 of the last call */
+    uint64_t source_id, source_extra; /* of the last descriptor: id, and bytes of field 8 */
     uint64_t flush_done;
     uint32_t moves, emulation;
     /* what the callbacks saw */

@@ -3,7 +3,6 @@
 #include "producer/endpoint.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,20 +10,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/req.h"
-#include "base/sock.h"
 #include "frame/pump.h"
-#include "producer/connect.h"
 #include "wire/reader.h"
-
-enum {
-    /* Milliseconds between two attempts to connect, doubled each time: short enough that a service
-     * is found soon after it starts, TW-LIM-190, and in the end cheap enough to go on for ever. A
-     * connection that has lasted as long as that was a good one: all begins anew. TW-LIM-191 */
-    BACKOFF_FIRST_MS = 100,
-    BACKOFF_LONGEST_MS = 3000,
-    /* The first when the socket has appeared: a service binds it before it listens. TW-LIM-192 */
-    BACKOFF_FRESH_MS = 1,
-};
 
 enum { NAME_MAX_BYTES = 4096 }; /* a producer's name; services cut it anyway */
 
@@ -33,9 +20,9 @@ static const uint8_t chunks_to_layout[TW_PAGE_CHUNKS_MAX + 1] = {
     [4] = TW_PAGE_DIV4, [7] = TW_PAGE_DIV7, [14] = TW_PAGE_DIV14,
 };
 
-static void set_timer(struct tw_producer *p, struct tw_timer *timer, uint64_t in_ns)
+void tw_endpoint_set_timer(struct tw_producer *p, struct tw_timer *timer, uint64_t in_ns)
 {
-    /* Does not fail: there has been room for both timers since tw_producer_open(). */
+    /* Does not fail: there has been room for all timers since tw_producer_open(). */
     int r = tw_timer_set(tw_loop_timers(p->loop), timer, tw_clock_ns(CLOCK_MONOTONIC) + in_ns);
 
     (void)r;
@@ -73,31 +60,6 @@ static void disconnect(struct tw_producer *p)
     p->arbiter = NULL;
 }
 
-/* The service was there long enough: what went wrong before does not count any more. */
-static void forgive(struct tw_producer *p)
-{
-    REQ("TW-LIM-191");
-    if (p->link == TW_LINK_UP &&
-        tw_clock_ns(CLOCK_MONOTONIC) - p->up_ns >= BACKOFF_LONGEST_MS * TW_NS_PER_MS)
-        p->backoff_ms = BACKOFF_FIRST_MS;
-}
-
-/* Unless there can be no other connection than the one that has ended because of why. */
-static void retry_later(struct tw_producer *p, int why)
-{
-    REQ("TW-NET-060");
-    REQ("TW-NET-062");
-    REQ("TW-LIM-191");
-    if (!p->ended && !p->address.len)
-        p->ended = why;
-    if (p->ended)
-        return;
-    if (p->watch.io.fd < 0)
-        tw_watch_begin(&p->watch);
-    set_timer(p, &p->retry, p->backoff_ms * TW_NS_PER_MS);
-    p->backoff_ms = p->backoff_ms * 2 < BACKOFF_LONGEST_MS ? p->backoff_ms * 2 : BACKOFF_LONGEST_MS;
-}
-
 static bool something_left(const struct tw_producer *p)
 {
     if (p->link != TW_LINK_UP || p->failed)
@@ -107,27 +69,26 @@ static bool something_left(const struct tw_producer *p)
             !tw_arbiter_is_empty(p->arbiter));
 }
 
-/* Sends what is queued, and gives the connection up if that has become necessary. At the end of
- * everything that the loop calls. */
-static void settle(struct tw_producer *p)
+static int send_all(struct tw_producer *p)
 {
-    int r = 0;
+    int r = tw_pump_out(p->sock_io.fd, &p->client.tx);
 
-    if (p->link != TW_LINK_DOWN && !p->failed) {
+    /* What had no room before. Ends because whatever the writers add meanwhile wakes us. */
+    while (r == 0 && something_left(p)) {
+        tw_endpoint_send_waiting(p);
         r = tw_pump_out(p->sock_io.fd, &p->client.tx);
-        /* What had no room before. Ends because whatever the writers add meanwhile wakes us. */
-        while (r == 0 && something_left(p)) {
-            tw_endpoint_send_waiting(p);
-            r = tw_pump_out(p->sock_io.fd, &p->client.tx);
-        }
-        if (r == 0 || r == TW_MORE)
-            r = tw_loop_mod(p->loop, &p->sock_io, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
     }
-    if (p->link != TW_LINK_DOWN && (r || p->failed)) {
-        forgive(p);
-        disconnect(p);
-        retry_later(p, TW_E_CLOSED);
-    }
+    if (r && r != TW_MORE)
+        return r;
+    return tw_loop_mod(p->loop, &p->sock_io, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
+}
+
+void tw_endpoint_settle(struct tw_producer *p)
+{
+    if (p->link == TW_LINK_DOWN || (!p->failed && send_all(p) == 0 && !p->failed))
+        return;
+    disconnect(p);
+    tw_endpoint_connect_later(p, TW_E_CLOSED);
 }
 
 void tw_endpoint_soon(struct tw_producer *p)
@@ -160,11 +121,11 @@ static void on_wake(struct tw_io *io, uint32_t events)
     (void)n; /* it was readable; and if not, looking costs nothing */
     if (tw_arbiter_wake(p->arbiter, false) == TW_WAKE_BATCH) {
         if (!tw_timer_is_set(&p->batch))
-            set_timer(p, &p->batch, p->config.batch_ms * TW_NS_PER_MS);
+            tw_endpoint_set_timer(p, &p->batch, p->config.batch_ms * TW_NS_PER_MS);
         return;
     }
     tw_endpoint_send_waiting(p);
-    settle(p);
+    tw_endpoint_settle(p);
 }
 
 static void on_batch(struct tw_timer *timer)
@@ -172,7 +133,7 @@ static void on_batch(struct tw_timer *timer)
     struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, batch);
 
     tw_endpoint_send_waiting(p);
-    settle(p);
+    tw_endpoint_settle(p);
 }
 
 int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size)
@@ -283,74 +244,10 @@ static void on_socket(struct tw_io *io, uint32_t events)
             on_event(p, &event);
     if ((r && r != TW_MORE) || (in && in != TW_MORE))
         p->failed = true;
-    settle(p);
-}
-
-/* ---- up ---- */
-
-static int start_session(struct tw_producer *p, int fd)
-{
-    int r = tw_client_init(&p->client, &tw_producer_port);
-
-    if (r)
-        return r;
-    p->sock_io.fd = fd;
-    p->sock_io.events = EPOLLIN;
-    r = tw_client_bind(&p->client);
-    if (!r)
-        r = tw_loop_add(p->loop, &p->sock_io);
-    if (r) {
-        p->sock_io.fd = -1;
-        tw_client_deinit(&p->client);
-        return r;
-    }
-    p->link = TW_LINK_BINDING;
-    return 0;
-}
-
-static void on_retry(struct tw_timer *timer)
-{
-    struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, retry);
-    int fd = tw_fd_take(&p->given_fd), r = 0;
-
-    tw_watch_begin(&p->watch); /* first, so that nothing comes in between */
-    if (fd < 0)
-        r = tw_connect_begin(&p->address, &fd);
-    if (!r)
-        r = start_session(p, fd);
-    if (r) {
-        tw_fd_close(&fd);
-        retry_later(p, r);
-        return;
-    }
-    tw_watch_end(&p->watch);
-    settle(p);
-}
-
-/* Soon, and a few times more: its name is there before somebody listens. */
-static void on_path(struct tw_watch *watch)
-{
-    struct tw_producer *p = TW_CONTAINER_OF(watch, struct tw_producer, watch);
-    uint64_t fresh_ns = BACKOFF_FRESH_MS * TW_NS_PER_MS;
-
-    REQ("TW-LIM-192");
-    p->backoff_ms = BACKOFF_FRESH_MS;
-    if (!tw_timer_is_set(&p->retry) || p->retry.due_ns > tw_clock_ns(CLOCK_MONOTONIC) + fresh_ns)
-        set_timer(p, &p->retry, fresh_ns);
+    tw_endpoint_settle(p);
 }
 
 /* ---- life ---- */
-
-/* A copy, which makes it close-on-exec: the caller's own stays as it is until all has gone well. */
-static int borrow_connection(struct tw_producer *p, int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
-    p->given_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return p->given_fd < 0 ? -errno : 0;
-}
 
 static int init_parts(struct tw_producer *p, const struct tw_producer_config *config)
 {
@@ -362,11 +259,7 @@ static int init_parts(struct tw_producer *p, const struct tw_producer_config *co
     p->config.name = p->name = strdup(config->name);
     if (!p->name)
         return -ENOMEM;
-    if (config->fd)
-        r = borrow_connection(p, *config->fd);
-    else /* no later attempt would find the name better */
-        r = tw_connect_address(config->socket ? config->socket : tw_sock_default("producer"),
-                               &p->address);
+    r = tw_endpoint_connect_init(p, config);
     if (!r)
         r = tw_loop_new(&p->loop);
     if (r)
@@ -377,16 +270,7 @@ static int init_parts(struct tw_producer *p, const struct tw_producer_config *co
     tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
     tw_timer_clear(tw_loop_timers(p->loop), &p->retry);
     p->watch.loop = p->loop;
-    if (p->address.any.sa_family == AF_UNIX && p->address.un.sun_path[0])
-        p->watch.path = p->address.un.sun_path;
     return r;
-}
-
-/* The first attempt; then, with the timers armed, the descriptor is all that a caller watches. */
-static int begin(struct tw_producer *p)
-{
-    on_retry(&p->retry);
-    return tw_producer_dispatch(p, 0);
 }
 
 static bool config_ok(const struct tw_producer_config *c)
@@ -410,15 +294,14 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p->given_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
-    p->watch = (struct tw_watch){.fn = on_path, .io.fd = -1};
-    p->retry.fn = on_retry;
     p->batch.fn = on_batch;
-    REQ("TW-LIM-190");
-    p->backoff_ms = BACKOFF_FIRST_MS;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
-    if (!r)
-        r = begin(p);
+    if (!r) {
+        tw_endpoint_connect(p);
+        /* With the timers armed the descriptor is all that a caller has to watch. */
+        r = tw_producer_dispatch(p, 0);
+    }
     if (r) {
         tw_producer_close(p);
         return r;

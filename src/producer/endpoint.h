@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The producer's end of the connection, shared by the four files that make it up: endpoint.c
- * (connection and life cycle), source.c (what we offer), commands.c (what the service wants),
- * outgoing.c (what we send).
+ * The producer's end of the connection, shared by the files that make it up: endpoint.c
+ * (the connection and life cycle), connect.c (getting one), source.c (what we offer), commands.c
+ * (what the service wants), outgoing.c (what we send).
  */
 #pragma once
 
@@ -56,9 +56,25 @@ struct tw_producer {
 /* Takes the descriptor that came with the command, if any. */
 TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);
 
+/* Sends what is queued, and gives the connection up if that has become necessary. At the end of
+ * everything that the loop calls. */
+void tw_endpoint_settle(struct tw_producer *p);
+/* One of p's own, to be due in so many nanoseconds. */
+void tw_endpoint_set_timer(struct tw_producer *p, struct tw_timer *timer, uint64_t in_ns);
 /* The loop comes back soon to send what is queued. For callers that a callback may have called, in
  * which the connection must not go. */
 void tw_endpoint_soon(struct tw_producer *p);
+
+/* ---- connect.c ---- */
+
+/* Where to, and how: as tw_producer_open(). The loop comes later. */
+TW_MUST_USE int tw_endpoint_connect_init(struct tw_producer *p,
+                                         const struct tw_producer_config *config);
+/* Tries. Down only. */
+void tw_endpoint_connect(struct tw_producer *p);
+/* After a pause, unless there can be no other connection than the one that has ended: why is what
+ * the program then hears. */
+void tw_endpoint_connect_later(struct tw_producer *p, int why);
 
 /* ---- source.c ---- */
 

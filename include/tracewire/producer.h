@@ -48,6 +48,15 @@ struct tw_producer_config {
     enum tw_scraping scraping;
     uint32_t batch_ms;        /* gather commits for so long; 0: commit at once */
     uint32_t chunks_per_page; /* 1, 2, 4, 7 or 14; 0: 1 */
+    size_t send_buffer;       /* bytes that the socket holds; 0: the system decides */
+    /* A service that takes nothing for so long, while something waits for it, is left and tried
+     * again. 0: it has all the time in the world. */
+    uint32_t send_deadline_ms;
+    /* Optional: a service has accepted the connection; that connection has ended, other than by
+     * tw_producer_close(). Run as those of data sources do. */
+    void (*connected)(void *user);
+    void (*disconnected)(void *user);
+    void *user;
 };
 
 /* Starts connecting, and goes on trying for ever, also after a disconnect: after pauses of up to
@@ -57,8 +66,9 @@ struct tw_producer_config {
  * descriptors are short. */
 TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
                                  const struct tw_producer_config *config);
-/* Stops every instance (their stop callbacks run), then disconnects. Not from a callback. Writers
- * and instances that are still held stay valid and drop what is written. NULL is fine. */
+/* Stops every instance (their stop callbacks run), then disconnects. No callback is run any more
+ * when it returns; it is not for a callback to call. Writers and instances that are still held stay
+ * valid and drop what is written. NULL is fine. */
 void tw_producer_close(struct tw_producer *producer);
 
 /* Readable when tw_producer_dispatch() has something to do. Stays the producer's. */
@@ -86,7 +96,8 @@ void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_st
 
 /* ---- data sources ---- */
 
-/* All callbacks are optional and run on the producer's thread. They must not free the producer. */
+/* All callbacks are optional and run on the producer's thread. They may offer data sources and take
+ * them back, but must neither dispatch nor free the producer. */
 struct tw_data_source_ops {
     void (*setup)(void *user, struct tw_instance *instance);
     void (*start)(void *user, struct tw_instance *instance);

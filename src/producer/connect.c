@@ -72,10 +72,12 @@ static int begin_to_connect(const struct tw_net_address *address, int *ret_fd)
 
 static int start_session(struct tw_producer *p, int fd)
 {
-    int r = tw_client_init(&p->client, &tw_producer_port);
+    int bytes = (int)p->config.send_buffer, r = tw_client_init(&p->client, &tw_producer_port);
 
     if (r)
         return r;
+    if (bytes) /* a wish: the system has bounds of its own */
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     p->sock_io.fd = fd;
     p->sock_io.events = EPOLLIN;
     r = tw_client_bind(&p->client);

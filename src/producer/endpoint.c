@@ -3,12 +3,14 @@
 #include "producer/endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/req.h"
 #include "frame/pump.h"
 #include "wire/reader.h"
@@ -49,6 +51,7 @@ static void disconnect(struct tw_producer *p)
     p->failed = false;
     p->flush_id = 0;
     tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
+    tw_timer_clear(tw_loop_timers(p->loop), &p->deadline);
     if (p->arbiter) {
         tw_loop_del(p->loop, &p->wake_io);
         p->wake_io.fd = -1;
@@ -69,6 +72,19 @@ static bool something_left(const struct tw_producer *p)
             !tw_arbiter_is_empty(p->arbiter));
 }
 
+/* The time in which the service may take nothing begins anew with every byte that it takes. */
+static void set_deadline(struct tw_producer *p, bool waits)
+{
+    bool begins = !tw_timer_is_set(&p->deadline) || p->taken != p->client.tx.sent;
+
+    REQ("TW-NET-064");
+    p->taken = p->client.tx.sent;
+    if (!waits)
+        tw_timer_clear(tw_loop_timers(p->loop), &p->deadline);
+    else if (begins && p->config.send_deadline_ms)
+        tw_endpoint_set_timer(p, &p->deadline, p->config.send_deadline_ms * TW_NS_PER_MS);
+}
+
 static int send_all(struct tw_producer *p)
 {
     int r = tw_pump_out(p->sock_io.fd, &p->client.tx);
@@ -80,15 +96,28 @@ static int send_all(struct tw_producer *p)
     }
     if (r && r != TW_MORE)
         return r;
+    set_deadline(p, r == TW_MORE);
     return tw_loop_mod(p->loop, &p->sock_io, r == 0 ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
 void tw_endpoint_settle(struct tw_producer *p)
 {
+    bool was_up = p->link == TW_LINK_UP;
+
     if (p->link == TW_LINK_DOWN || (!p->failed && send_all(p) == 0 && !p->failed))
         return;
     disconnect(p);
     tw_endpoint_connect_later(p, TW_E_CLOSED);
+    if (was_up && p->config.disconnected)
+        p->config.disconnected(p->config.user);
+}
+
+static void on_deadline(struct tw_timer *timer)
+{
+    struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, deadline);
+
+    p->failed = true;
+    tw_endpoint_settle(p);
 }
 
 void tw_endpoint_soon(struct tw_producer *p)
@@ -188,6 +217,8 @@ static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
     p->link = TW_LINK_UP;
     p->up_ns = tw_clock_ns(CLOCK_MONOTONIC);
     p->stats.connects++;
+    if (p->config.connected)
+        p->config.connected(p->config.user);
 }
 
 static void on_reply(struct tw_producer *p, const struct tw_client_event_out *event)
@@ -249,6 +280,19 @@ static void on_socket(struct tw_io *io, uint32_t events)
 
 /* ---- life ---- */
 
+/* Room for all of them, so that setting one does not fail later. */
+static int reserve_timers(struct tw_producer *p)
+{
+    struct tw_timer *const timers[] = {&p->retry, &p->batch, &p->deadline};
+    int r = 0;
+
+    for (size_t i = 0; !r && i < TW_ARRAY_LEN(timers); i++)
+        r = tw_timer_set(tw_loop_timers(p->loop), timers[i], TW_NEVER);
+    for (size_t i = 0; i < TW_ARRAY_LEN(timers); i++)
+        tw_timer_clear(tw_loop_timers(p->loop), timers[i]);
+    return r;
+}
+
 static int init_parts(struct tw_producer *p, const struct tw_producer_config *config)
 {
     int r;
@@ -264,13 +308,14 @@ static int init_parts(struct tw_producer *p, const struct tw_producer_config *co
         r = tw_loop_new(&p->loop);
     if (r)
         return r;
-    r = tw_timer_set(tw_loop_timers(p->loop), &p->batch, TW_NEVER);
-    if (!r)
-        r = tw_timer_set(tw_loop_timers(p->loop), &p->retry, TW_NEVER);
-    tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
-    tw_timer_clear(tw_loop_timers(p->loop), &p->retry);
     p->watch.loop = p->loop;
-    return r;
+    return reserve_timers(p);
+}
+
+/* What the protocol and the system say in 32 bits. */
+static bool sizes_ok(const struct tw_producer_config *c)
+{
+    return c->shm_size <= UINT32_MAX && c->shm_page_size <= UINT32_MAX && c->send_buffer <= INT_MAX;
 }
 
 static bool config_ok(const struct tw_producer_config *c)
@@ -278,7 +323,7 @@ static bool config_ok(const struct tw_producer_config *c)
     return c->name && strlen(c->name) <= NAME_MAX_BYTES && !(c->socket && c->fd) &&
            c->scraping >= TW_SCRAPING_DEFAULT && c->scraping <= TW_SCRAPING_OFF &&
            c->chunks_per_page <= TW_PAGE_CHUNKS_MAX && chunks_to_layout[c->chunks_per_page] &&
-           c->shm_size <= UINT32_MAX && c->shm_page_size <= UINT32_MAX;
+           sizes_ok(c);
 }
 
 int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer_config *config)
@@ -295,6 +340,7 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
     p->batch.fn = on_batch;
+    p->deadline.fn = on_deadline;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
     if (!r) {

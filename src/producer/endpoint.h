@@ -29,7 +29,7 @@ struct tw_producer {
     struct tw_loop *loop;
     struct tw_io sock_io; /* owns its descriptor; -1 while down */
     struct tw_io wake_io; /* the arbiter's descriptor; -1 without an arbiter */
-    struct tw_timer retry, batch;
+    struct tw_timer retry, batch, deadline;
     struct tw_watch watch; /* of the socket's path, while down */
     uint32_t backoff_ms;   /* the next time that is waited for a service */
     uint64_t up_ns;        /* since when the link is up */
@@ -39,6 +39,7 @@ struct tw_producer {
     int ended;   /* not 0: why there will be no other connection, as tw_producer_dispatch() says */
     bool direct_patching;
     struct tw_client client; /* valid unless down */
+    uint64_t taken;          /* bytes that the service has taken, when last looked at */
     struct tw_arbiter *arbiter;
 
     struct tw_data_source *sources;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the endpoint makes of the service's commands. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -227,6 +228,9 @@ static void bad_configs_are_refused(void **state)
     c.shm_size = (size_t)UINT32_MAX + 1; /* the protocol says it in 32 bits */
     assert_int_equal(tw_producer_open(&p, &c), TW_E_INVALID);
 #endif
+    c.shm_size = 0;
+    c.send_buffer = (size_t)INT_MAX + 1;
+    assert_int_equal(tw_producer_open(&p, &c), TW_E_INVALID);
     c = (struct tw_producer_config){.socket = "@", .name = "x"};
     assert_int_equal(tw_producer_open(&p, &c), TW_E_INVALID);
     tw_producer_close(NULL);

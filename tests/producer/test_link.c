@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/net.h"
+#include "frame/pump.h"
 #include "producer/endpoint.h"
 #include "tests/producer/world.h"
 
@@ -66,6 +67,7 @@ static void after_a_connection_that_was_given_there_is_no_other(void **state)
     world_hang_up(&w);
     assert_ended(&w, TW_E_CLOSED);
     assert_int_equal(w.stops, 1);
+    assert_int_equal(w.disconnects, 1);
     world_deinit(&w);
 }
 
@@ -313,6 +315,210 @@ static void other_files_make_nobody_try(void **state)
     assert_int_equal(rmdir(root), 0);
 }
 
+/* ---- connections that come and go ---- */
+
+/* So that a test of many does not take long. */
+static void try_soon(struct world *w)
+{
+    w->producer->backoff_ms = 1;
+}
+
+static void the_program_hears_of_each_connection(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    assert_int_equal(w.connects, 0);
+    for (int i = 1; i <= 3; i++) {
+        world_bring_up(&w);
+        assert_int_equal(w.connects, i);
+        assert_int_equal(w.disconnects, i - 1);
+        try_soon(&w);
+        world_hang_up(&w);
+        UNTIL(&w, w.disconnects == i);
+    }
+    world_bring_up(&w);
+    world_deinit(&w); /* which is no news */
+    assert_int_equal(w.connects, 4);
+    assert_int_equal(w.disconnects, 3);
+}
+
+/* Upstream's callback deleted the client that was just failing to connect. */
+static void museum_26_a_producer_is_closed_at_any_stage_of_connecting(void **state)
+{
+    struct world w;
+
+    (void)state;
+    for (int steps = 0; steps < 12; steps++) {
+        for (int listens = 0; listens < 2; listens++) {
+            int connects, stops;
+
+            world_prepare(&w);
+            if (listens)
+                world_listen(&w);
+            world_open(&w);
+            try_soon(&w);
+            for (int i = 0; i < steps; i++)
+                world_step(&w, 1);
+            connects = w.connects;
+            stops = w.stops;
+            world_deinit(&w);
+            assert_int_equal(w.connects, connects);
+            assert_int_equal(w.disconnects, 0);
+            assert_int_equal(w.stops, stops);
+        }
+    }
+}
+
+static void museum_27_a_service_that_leaves_before_its_answer_is_missed(void **state)
+{
+    struct world w;
+    uint8_t byte;
+    int conn;
+
+    (void)state;
+    world_prepare(&w);
+    world_listen(&w);
+    world_open(&w);
+    conn = accept4(w.listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(conn >= 0);
+    assert_int_equal(recv(conn, &byte, 1, MSG_PEEK), 1); /* the bind is there */
+    tw_fd_close(&conn);
+    w.mute = true; /* now with its calls outstanding */
+    try_soon(&w);
+    UNTIL(&w, w.n_calls == 2);
+    world_hang_up(&w);
+    w.mute = false;
+    try_soon(&w);
+    world_bring_up(&w);
+    assert_int_equal(w.connects, 1);
+    assert_int_equal(w.disconnects, 0);
+    world_deinit(&w);
+}
+
+static void museum_28_answers_without_a_body_are_refusals(void **state)
+{
+    struct tw_trace_writer *writer;
+    struct world w;
+
+    (void)state;
+    for (uint32_t method = 1; method <= TW_PRODUCER_UPDATE_DATA_SOURCE; method++) {
+        bool needed =
+            method == TW_PRODUCER_INITIALIZE_CONNECTION || method == TW_PRODUCER_GET_ASYNC_COMMAND;
+
+        world_init(&w);
+        try_soon(&w);
+        w.refused = method;
+        if (needed) {
+            UNTIL(&w, w.conn >= 0);
+            UNTIL(&w, w.conn < 0);
+            w.refused = 0;
+        }
+        world_bring_up(&w);
+        world_start_instance(&w, 5);
+        assert_int_equal(tw_writer_new(&writer, w.instance, TW_EXHAUSTED_DROP), 0);
+        tw_writer_begin(writer);
+        assert_int_equal(tw_writer_end(writer), 0);
+        tw_writer_free(writer);
+        assert_int_equal(tw_producer_update(w.producer, "tw.test", world_no_bytes), 0);
+        UNTIL(&w, w.moves == 1 && world_has_call(&w, TW_PRODUCER_UPDATE_DATA_SOURCE));
+        assert_int_equal(tw_producer_unregister(w.producer, "tw.test"), 0);
+        UNTIL(&w, world_has_call(&w, TW_PRODUCER_NOTIFY_DATA_SOURCE_STOPPED));
+        assert_true(tw_producer_connected(w.producer));
+        world_deinit(&w);
+    }
+}
+
+/* ---- a service that does not read ---- */
+
+/* Something waits that the socket does not take. */
+static void fill_socket(struct world *w)
+{
+    static uint8_t filler[100 * 1024];
+    char name[16];
+    struct tw_data_source_config source = {.name = name, .descriptor = {filler, sizeof(filler)}};
+
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "source %d", i);
+        assert_int_equal(tw_producer_register(w->producer, &source), 0);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tw_producer_dispatch(w->producer, 0), 0);
+    assert_true(tw_tx_queued(&w->producer->client.tx) > 0);
+}
+
+static void a_service_that_takes_nothing_is_left_after_a_while(void **state)
+{
+    REQ("TW-NET-064");
+    uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC);
+    struct world w;
+
+    (void)state;
+    world_prepare(&w);
+    w.config.send_deadline_ms = 50;
+    world_open(&w);
+    world_listen(&w);
+    world_bring_up(&w);
+    fill_socket(&w);
+    while (w.disconnects == 0)
+        assert_int_equal(tw_producer_dispatch(w.producer, -1), 0);
+    assert_true(tw_clock_ns(CLOCK_MONOTONIC) - begin >= 50 * TW_NS_PER_MS);
+    world_hang_up(&w);
+    w.producer->config.send_deadline_ms = 0; /* even if this machine is slow */
+    world_bring_up(&w);
+    world_deinit(&w);
+}
+
+static void who_takes_something_has_all_its_time_again(void **state)
+{
+    REQ("TW-NET-064");
+    struct world w;
+    uint64_t due;
+
+    (void)state;
+    world_prepare(&w);
+    w.config.send_deadline_ms = 60 * 1000;
+    world_open(&w);
+    world_listen(&w);
+    world_bring_up(&w);
+    assert_false(tw_timer_is_set(&w.producer->deadline));
+    fill_socket(&w);
+    assert_true(tw_timer_is_set(&w.producer->deadline));
+    due = w.producer->deadline.due_ns;
+    world_command(&w, 5, 5, 33, world_no_bytes, -1); /* more to say, and no more room */
+    assert_int_equal(tw_pump_out(w.conn, &w.host.tx), 0);
+    assert_int_equal(tw_producer_dispatch(w.producer, 0), 0);
+    assert_int_equal(w.producer->stats.flushes, 1);
+    assert_true(w.producer->deadline.due_ns == due);
+    UNTIL(&w, w.producer->deadline.due_ns > due); /* the service reads */
+    UNTIL(&w, tw_tx_queued(&w.producer->client.tx) == 0 && !w.producer->sources_wait);
+    assert_false(tw_timer_is_set(&w.producer->deadline));
+    world_deinit(&w);
+}
+
+static void the_program_says_how_much_the_socket_holds(void **state)
+{
+    static const size_t sizes[] = {16 * 1024, 64 * 1024};
+    int held[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        socklen_t len = sizeof(held[i]);
+        struct world w;
+
+        world_prepare(&w);
+        world_listen(&w);
+        w.config.send_buffer = sizes[i];
+        world_open(&w);
+        assert_int_equal(getsockopt(w.producer->sock_io.fd, SOL_SOCKET, SO_SNDBUF, &held[i], &len),
+                         0);
+        world_bring_up(&w);
+        world_deinit(&w);
+    }
+    assert_int_equal(held[1], 4 * held[0]); /* the kernel doubles both */
+}
+
 /* ---- what cannot be better the next time ---- */
 
 static void a_service_that_shares_no_memory_is_left_for_good(void **state)
@@ -347,6 +553,13 @@ int main(void)
         tw_unit_test(pauses_grow_to_a_bound_and_begin_anew),
         tw_unit_test(a_socket_that_appears_is_connected_to),
         tw_unit_test(other_files_make_nobody_try),
+        tw_unit_test(the_program_hears_of_each_connection),
+        tw_unit_test(museum_26_a_producer_is_closed_at_any_stage_of_connecting),
+        tw_unit_test(museum_27_a_service_that_leaves_before_its_answer_is_missed),
+        tw_unit_test(museum_28_answers_without_a_body_are_refusals),
+        tw_unit_test(a_service_that_takes_nothing_is_left_after_a_while),
+        tw_unit_test(who_takes_something_has_all_its_time_again),
+        tw_unit_test(the_program_says_how_much_the_socket_holds),
         tw_unit_test(a_service_that_shares_no_memory_is_left_for_good),
     };
 

@@ -16,6 +16,22 @@ static const uint8_t config_bytes[] = "\x0a\x07tw.test\x10\x07";
 const struct tw_bytes world_config = {config_bytes, sizeof(config_bytes) - 1};
 const struct tw_bytes world_no_bytes;
 
+static void on_connected(void *user)
+{
+    struct world *w = user;
+
+    assert_true(tw_producer_connected(w->producer));
+    w->connects++;
+}
+
+static void on_disconnected(void *user)
+{
+    struct world *w = user;
+
+    assert_false(tw_producer_connected(w->producer));
+    w->disconnects++;
+}
+
 static void on_setup(void *user, struct tw_instance *instance)
 {
     (void)instance;
@@ -60,6 +76,9 @@ void world_prepare(struct world *w)
     snprintf(w->name, sizeof(w->name), "@tracewire-test-producer-%d", (int)getpid());
     w->config.socket = w->name;
     w->config.name = "test";
+    w->config.connected = on_connected;
+    w->config.disconnected = on_disconnected;
+    w->config.user = w;
 }
 
 void world_open(struct world *w)
@@ -148,11 +167,31 @@ static void read_descriptor(struct world *w, struct tw_bytes descriptor)
     }
 }
 
+static void answer(struct world *w, const struct tw_host_call *call)
+{
+    uint8_t buf[16];
+    struct tw_writer body = tw_writer_of(buf, sizeof(buf));
+
+    if (w->mute)
+        return;
+    if (call->method == TW_PRODUCER_GET_ASYNC_COMMAND && w->refused != call->method) {
+        w->async_id = call->request_id;
+        return;
+    }
+    if (call->drop_reply)
+        return;
+    if (w->refused == call->method) {
+        assert_int_equal(tw_host_reply(&w->host, call->request_id, NULL, false, -1), 0);
+        return;
+    }
+    if (call->method == TW_PRODUCER_INITIALIZE_CONNECTION && w->emulation)
+        tw_put_bool(&body, 3, true);
+    world_reply(w, call->request_id, (struct tw_bytes){buf, tw_writer_size(&body)}, false, -1);
+}
+
 static void on_call(struct world *w, const struct tw_host_call *call)
 {
     struct tw_reader r = tw_reader_of(call->args);
-    uint8_t buf[16];
-    struct tw_writer body = tw_writer_of(buf, sizeof(buf));
     struct tw_field f = {0};
 
     assert_true(w->n_calls < WORLD_CALLS_MAX);
@@ -164,13 +203,7 @@ static void on_call(struct world *w, const struct tw_host_call *call)
         read_descriptor(w, f.bytes);
     if (call->method == TW_PRODUCER_COMMIT_DATA)
         read_commit(w, call->args);
-    if (call->method == TW_PRODUCER_GET_ASYNC_COMMAND)
-        w->async_id = call->request_id;
-    else if (!call->drop_reply) {
-        if (call->method == TW_PRODUCER_INITIALIZE_CONNECTION && w->emulation)
-            tw_put_bool(&body, 3, true);
-        world_reply(w, call->request_id, (struct tw_bytes){buf, tw_writer_size(&body)}, false, -1);
-    }
+    answer(w, call);
 }
 
 void world_step(struct world *w, int wait_ms)

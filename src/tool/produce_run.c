@@ -317,11 +317,16 @@ int tw_produce_run(const struct tw_produce_options *options)
         return tw_usage_error("produce", "'%s' cannot be the name of a socket", options->socket);
     }
     while (!p.error && !p.finished) {
-        p.error = tw_loop_once(p.loop, -1);
+        int r = tw_loop_once(p.loop, -1);
+
+        p.error = p.error ? p.error : r; /* one of a callback comes first */
         check_finished(&p);
     }
     tear_down(&p);
-    if (p.error)
+    if (p.error == TW_E_REFUSED)
+        tw_log(TW_LOG_ERROR, "produce: the service at %s shares no memory, and this needs it",
+               options->socket);
+    else if (p.error)
         tw_log(TW_LOG_ERROR, "produce: %s", tw_err_str(p.error));
     return p.error ? TW_EXIT_FAILURE : TW_EXIT_OK;
 }

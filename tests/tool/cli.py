@@ -526,6 +526,15 @@ class Produce(Case):
         self.assertIn(f"service at {self.folder / 'none'} yet", said)
         self.assertEqual(json.loads(text)["sessions"], 0)
 
+    def test_a_service_that_shares_no_memory_is_left(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            name = f"127.0.0.1:{free.getsockname()[1]}"
+        self.service("--producer-socket", name)
+        done = run("produce", "--socket", name)
+        self.assertEqual(done.returncode, 1)
+        self.one_line(done, name, "shares no memory")
+
 
 class Decode(Case):
     def line(self, **fields):

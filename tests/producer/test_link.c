@@ -499,7 +499,7 @@ static void who_takes_something_has_all_its_time_again(void **state)
 
 static void the_program_says_how_much_the_socket_holds(void **state)
 {
-    static const size_t sizes[] = {16 * 1024, 64 * 1024};
+    static const size_t sizes[] = {16384, 65536};
     int held[2];
 
     (void)state;

@@ -5,6 +5,7 @@
 #include "consumer_port.pb-c.h"
 #include "fuzz/mutator.h"
 #include "producer_port.pb-c.h"
+#include "trace_config.pb-c.h"
 
 #define SHAPES(s) .body = MUTATOR_SCRIPT, .n_ops = TW_ARRAY_LEN(s), .shapes = (s)
 
@@ -44,6 +45,10 @@ static const struct mutator_layout layouts[] = {
      .fixed = 1,
      .body = MUTATOR_MESSAGE,
      .message = &tw__read_buffers_response__descriptor},
+    {.target = "categories",
+     .lists = 1,
+     .body = MUTATOR_MESSAGE,
+     .message = &tw__data_source_config__descriptor},
     {.target = "limits", .fixed = 4, SHAPES(limits)},
     {.target = "pump", SHAPES(pump), .ops_of_frames = 1U << 0 | 1U << 1},
     {.target = "writer", .fixed = 1, SHAPES(writer)},

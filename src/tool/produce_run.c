@@ -18,6 +18,7 @@
 #include "base/loop.h"
 #include "tool/produce_worker.h"
 #include "tool/tool.h"
+#include "tracewire/track_event.h"
 
 /* Milliseconds that the threads and the socket get at the end; a service that does not read any
  * more must not keep us. */
@@ -36,6 +37,9 @@ struct run {
     struct run *next;
     struct tw_workers *workers;
     bool stopping; /* the service waits for the end */
+    /* Where the session of track events is among those that categories are on for. */
+    struct tw_categories *categories; /* NULL: it has none */
+    unsigned slot;
 };
 
 struct produce {
@@ -45,6 +49,8 @@ struct produce {
     struct tw_io producer_io, done_io;
     struct tw_timer end, last, lonely;
     struct source sources[2];
+    struct tw_category category; /* of all that is written */
+    struct tw_categories *categories;
     struct run *runs;
     struct tw_produced produced;
     bool ending; /* what is written now is the last */
@@ -54,25 +60,58 @@ struct produce {
 
 /* ---- instances ---- */
 
-static void on_start(void *user, struct tw_instance *instance)
+static void free_run(struct run *run)
 {
-    struct source *source = user;
+    if (!run)
+        return;
+    tw_workers_free(run->workers);
+    if (run->categories)
+        tw_categories_disable(run->categories, run->slot);
+    free(run);
+}
+
+static int new_run(struct run **ret_run, const struct source *source, struct tw_instance *instance)
+{
     struct produce *p = source->produce;
+    struct run *run = calloc(1, sizeof(*run));
     struct tw_workers_config config = {
         .options = p->options,
         .instance = instance,
         .produced = &p->produced,
-        .track_events = source->track_events,
         .done_fd = p->done_io.fd,
     };
+    int r = 0;
+
+    if (!run)
+        return -ENOMEM;
+    if (source->track_events) {
+        config.category = &p->category;
+        r = tw_categories_enable(p->categories, tw_instance_config_bytes(instance), &config.slot);
+        run->categories = r ? NULL : p->categories;
+        run->slot = config.slot;
+    }
+    if (!r)
+        r = tw_workers_start(&run->workers, &config);
+    if (r) {
+        free_run(run);
+        return r;
+    }
+    *ret_run = run;
+    return 0;
+}
+
+static void on_start(void *user, struct tw_instance *instance)
+{
+    struct source *source = user;
+    struct produce *p = source->produce;
     struct run *run;
+    int r;
 
     if (p->ending)
         return;
-    run = calloc(1, sizeof(*run));
-    if (!run || tw_workers_start(&run->workers, &config)) {
-        tw_log(TW_LOG_ERROR, "cannot start the threads for %s", source->name);
-        free(run);
+    r = new_run(&run, source, instance);
+    if (r) {
+        tw_log(TW_LOG_ERROR, "cannot write for %s: %s", source->name, tw_err_str(r));
         return;
     }
     run->next = p->runs;
@@ -88,13 +127,12 @@ static struct run **find_run(struct produce *p, const struct tw_instance *instan
     return at;
 }
 
-static void free_run(struct run **at)
+static void remove_run(struct run **at)
 {
     struct run *run = *at;
 
     *at = run->next;
-    tw_workers_free(run->workers);
-    free(run);
+    free_run(run);
 }
 
 static void on_stop(void *user, struct tw_instance *instance)
@@ -107,7 +145,7 @@ static void on_stop(void *user, struct tw_instance *instance)
         return;
     }
     if (*at)
-        free_run(at);
+        remove_run(at);
     tw_instance_done(instance);
 }
 
@@ -144,7 +182,7 @@ static void on_done(struct tw_io *io, uint32_t events)
 
         if (run->stopping && tw_workers_done(run->workers)) {
             tw_instance_done(tw_workers_instance(run->workers));
-            free_run(at);
+            remove_run(at);
         } else {
             at = &run->next;
         }
@@ -208,6 +246,8 @@ static int add_source(struct produce *p, struct source *source)
         .handles_incremental_state_clear = source->track_events,
     };
 
+    if (source->track_events)
+        config.descriptor = tw_categories_descriptor(p->categories);
     source->produce = p;
     return tw_producer_register(p->producer, &config);
 }
@@ -239,8 +279,10 @@ static int set_up_producer(struct produce *p)
         .name = p->options->name,
         .scraping = TW_SCRAPING_ON,
     };
-    int r = tw_producer_open(&p->producer, &config);
+    int r = tw_categories_new(&p->categories, &p->category, 1);
 
+    if (!r)
+        r = tw_producer_open(&p->producer, &config);
     for (size_t i = 0; !r && i < TW_ARRAY_LEN(p->sources); i++)
         r = add_source(p, &p->sources[i]);
     if (r)
@@ -290,7 +332,8 @@ static void tear_down(struct produce *p)
     /* The connection first: a writer that waits for the service stops waiting. */
     tw_producer_close(p->producer);
     while (p->runs)
-        free_run(&p->runs);
+        remove_run(&p->runs);
+    tw_categories_free(p->categories);
     tw_fd_close(&p->done_io.fd);
     tw_loop_free(p->loop);
     if (!p->error)
@@ -307,6 +350,7 @@ int tw_produce_run(const struct tw_produce_options *options)
         .last = {.fn = on_last},
         .lonely = {.fn = on_lonely},
         .sources = {{.name = "track_event", .track_events = true}, {.name = "tw.seq"}},
+        .category = TW_CATEGORY("tracewire", "What tracewire produce does", NULL),
     };
 
     p.error = set_up_loop(&p);

@@ -103,12 +103,17 @@ static void run_numbered(struct tw_workers *all, enum tw_exhausted policy)
     tw_writer_free(w);
 }
 
-static uint64_t write_events(struct tw_track_events *ev, uint64_t n)
+static uint64_t write_events(struct tw_track_events *ev, const struct tw_workers_config *config,
+                             uint64_t n)
 {
-    uint64_t written = tw_track_begin(ev, "tracewire", "work") == 0;
+    const char *category = config->category->name;
+    uint64_t written;
 
+    if (!tw_category_on_for(config->category, config->slot))
+        return 0;
+    written = tw_track_begin(ev, category, "work") == 0;
     if (n % RARE == 0) {
-        written += tw_track_instant(ev, "tracewire", "mark") == 0;
+        written += tw_track_instant(ev, category, "mark") == 0;
         written += tw_track_counter(ev, "ticks", (int64_t)n) == 0;
     }
     return written + (tw_track_end(ev) == 0);
@@ -124,7 +129,7 @@ static void run_events(struct tw_workers *all, enum tw_exhausted policy)
     if (tw_track_events_new(&ev, all->config.instance, policy))
         return;
     for (uint64_t n = 0; (!count || n < count) && wait_for_tick(all, begin, n); n++)
-        events += write_events(ev, n);
+        events += write_events(ev, &all->config, n);
     tw_writer_stats(tw_track_events_writer(ev), &stats);
     atomic_fetch_add(&all->config.produced->events, events);
     atomic_fetch_add(&all->config.produced->bytes, stats.bytes);
@@ -150,7 +155,7 @@ static void *run(void *arg)
     bool stall = w->all->config.options->stall;
     enum tw_exhausted policy = stall ? TW_EXHAUSTED_STALL : TW_EXHAUSTED_DEFAULT;
 
-    if (w->all->config.track_events)
+    if (w->all->config.category)
         run_events(w->all, policy);
     else
         run_numbered(w->all, policy);

@@ -6,6 +6,7 @@
 
 #include "tool/produce_run.h"
 #include "tracewire/producer.h"
+#include "tracewire/track_event.h"
 
 /* What was written, by all threads. */
 struct tw_produced {
@@ -21,8 +22,9 @@ struct tw_workers_config {
     const struct tw_produce_options *options;
     struct tw_instance *instance; /* a reference is taken */
     struct tw_produced *produced;
-    bool track_events; /* else numbered packets */
-    int done_fd;       /* an eventfd: written when the last thread is done */
+    const struct tw_category *category; /* of the track events; NULL: numbered packets */
+    unsigned slot;                      /* of the session, for the category */
+    int done_fd;                        /* an eventfd: written when the last thread is done */
 };
 
 /* Starts the threads; they end by themselves, by count or with the instance. Negative when there

@@ -279,6 +279,19 @@ class IntoFile(Case):
         """field 900, for_testing, is what the numbered packets have"""
         return sum(b"\xa2\x38" in p for p in packets_of(path.read_bytes()))
 
+    def test_what_a_session_turns_off_is_not_written(self):
+        consumer, _ = self.service()
+        for lists, events in [('enabled_categories: "tracewire" disabled_categories: "*"', 110),
+                              ('disabled_categories: "trace*"', 0)]:
+            recorder = self.recorder(consumer, 'data_sources { config { name: "track_event" '
+                                     f"track_event_config {{ {lists} }} }} }}")
+            done = run("produce", "--socket", self.folder / "producer", "--count", 50,
+                       "--rate", "0", "--stall")
+            self.assertEqual(done.returncode, 0, done)
+            self.assertEqual(json.loads(done.stdout)["events"], events)
+            recorder.send_signal(signal.SIGINT)
+            recorder.communicate(timeout=LIMIT)
+
     def test_sigterm_writes_what_is_pending(self):
         consumer, process = self.service("--output-dir", self.folder)
         self.recorder(consumer, 'output_path: "file" file_write_period_ms: 3600000')

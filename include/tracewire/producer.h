@@ -212,13 +212,14 @@ void tw_writer_unnest(struct tw_trace_writer *writer);
 struct tw_track_events;
 
 /* For an instance of a data source that was registered under the name "track_event". To be used on
- * the thread that makes it, which it describes in the trace. Results as tw_writer_new(). */
+ * the thread that makes it, which it describes in the trace. Results as tw_writer_new(), and
+ * TW_E_PROTOCOL, TW_E_TRUNCATED or TW_E_LIMIT for a config that cannot be read. */
 TW_MUST_USE int tw_track_events_new(struct tw_track_events **ret_events,
                                     struct tw_instance *instance, enum tw_exhausted policy);
 void tw_track_events_free(struct tw_track_events *events);
 struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events);
 
-/* Each is one packet, stamped with CLOCK_BOOTTIME; results as tw_writer_end(). */
+/* Each is one packet, stamped in the clock that the config asks for; results as tw_writer_end(). */
 int tw_track_begin(struct tw_track_events *events, const char *category, const char *name);
 int tw_track_end(struct tw_track_events *events);
 int tw_track_instant(struct tw_track_events *events, const char *category, const char *name);

@@ -6,7 +6,13 @@
 #include "tracewire/track_event.h"
 #include "wire/reader.h"
 
-enum { FIELD_TRACK_EVENT_CONFIG = 113 };
+/* Field numbers of DataSourceConfig and TrackEventConfig. */
+enum {
+    FIELD_TRACK_EVENT_CONFIG = 113,
+    FIELD_DISABLE_INCREMENTAL_TIMESTAMPS = 5,
+    FIELD_TIMESTAMP_UNIT_MULTIPLIER = 6,
+    FIELD_LAST = 10, /* that we know: all behind the lists are numbers */
+};
 
 /* By field number of TrackEventConfig. */
 static const enum tw_category_list list_of_field[] = {
@@ -43,31 +49,55 @@ static int find(struct tw_bytes config, struct tw_bytes *ret_message)
     return 0;
 }
 
+static int take_rule(struct tw_event_config *config, const struct tw_field *f, size_t *n)
+{
+    REQ("TW-LIM-201");
+    if (f->type != TW_WIRE_LEN)
+        return TW_E_PROTOCOL;
+    if (++*n > TW_CATEGORY_RULES_MAX)
+        return TW_E_LIMIT;
+    config->about_tags |= tw_list_is_about_tags(list_of_field[f->number]);
+    return 0;
+}
+
+static int take_number(struct tw_event_config *config, const struct tw_field *f)
+{
+    if (f->type != TW_WIRE_VARINT)
+        return TW_E_PROTOCOL;
+    if (f->number == FIELD_DISABLE_INCREMENTAL_TIMESTAMPS)
+        config->absolute_timestamps = f->value != 0;
+    else if (f->number == FIELD_TIMESTAMP_UNIT_MULTIPLIER)
+        config->unit_ns = f->value ? f->value : 1;
+    return 0;
+}
+
+static int take(struct tw_event_config *config, const struct tw_field *f, size_t *n_rules)
+{
+    if (is_list(f->number))
+        return take_rule(config, f, n_rules);
+    return f->number <= FIELD_LAST ? take_number(config, f) : 0;
+}
+
 int tw_event_config_read(struct tw_bytes config, struct tw_event_config *ret_config)
 {
     REQ("TW-EVT-005");
-    REQ("TW-LIM-201");
-    struct tw_event_config found = {0};
+    struct tw_event_config read = {.unit_ns = 1};
     struct tw_reader reader;
-    size_t n = 0;
+    size_t n_rules = 0;
     struct tw_field f;
-    int r = find(config, &found.message);
+    int r = find(config, &read.message);
 
     if (r)
         return r;
-    reader = tw_reader_of(found.message);
+    reader = tw_reader_of(read.message);
     while ((r = tw_read_field(&reader, &f)) == 0) {
-        if (!is_list(f.number))
-            continue;
-        if (f.type != TW_WIRE_LEN)
-            return TW_E_PROTOCOL;
-        if (++n > TW_CATEGORY_RULES_MAX)
-            return TW_E_LIMIT;
-        found.about_tags |= tw_list_is_about_tags(list_of_field[f.number]);
+        r = take(&read, &f, &n_rules);
+        if (r)
+            return r;
     }
     if (r != TW_MORE)
         return r;
-    *ret_config = found;
+    *ret_config = read;
     return 0;
 }
 

@@ -24,6 +24,8 @@ static inline bool tw_list_is_about_tags(enum tw_category_list list)
 struct tw_event_config {
     struct tw_bytes message; /* the TrackEventConfig, inside the bytes that were read */
     bool about_tags;         /* one of the lists of tags has something in it */
+    bool absolute_timestamps;
+    uint64_t unit_ns; /* of timestamps, at least 1 */
 };
 
 /* config is an encoded DataSourceConfig; *ret_config points into it. One without a TrackEventConfig

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/req.h"
+#include "producer/event_clock.h"
 #include "producer/instance.h"
+#include "producer/interning.h"
 #include "producer/trace_writer.h"
 
 /* Field numbers of TracePacket and what it holds, and values. */
@@ -19,6 +22,7 @@ enum {
     PACKET_TRACK_EVENT = 11,
     PACKET_INTERNED_DATA = 12,
     PACKET_SEQUENCE_FLAGS = 13,
+    PACKET_TIMESTAMP_CLOCK_ID = 58,
     PACKET_DEFAULTS = 59,
     PACKET_TRACK_DESCRIPTOR = 60,
     DEFAULTS_TRACK_EVENT = 11,
@@ -47,24 +51,7 @@ enum {
 
     SEQ_INCREMENTAL_STATE_CLEARED = 1,
     SEQ_NEEDS_INCREMENTAL_STATE = 2,
-    CLOCK_ID_BOOTTIME = 6,
     THREAD_NAME_MAX = 16, /* bytes with the NUL, as prctl says */
-};
-
-/* Strings a sequence knows by number; more are written out. A power of two. */
-enum { INTERN_SLOTS = 256, INTERN_MAX = INTERN_SLOTS * 3 / 4 };
-
-struct intern_table {
-    const char *key[INTERN_SLOTS];
-    uint32_t iid[INTERN_SLOTS]; /* from 1 */
-    uint32_t n;
-};
-
-/* A string for the packet at hand: a number that the sequence knows or is told now, or itself. */
-struct intern {
-    const char *text;
-    uint32_t iid; /* 0: written out */
-    bool is_new;
 };
 
 struct tw_track_events {
@@ -74,39 +61,20 @@ struct tw_track_events {
     bool has_state;            /* the sequence has been told who we are */
     uint32_t state_generation; /* of the instance, when it was */
     uint64_t state_lost;       /* losses, when it was */
-    struct intern_table categories, names, counters;
+    struct tw_event_clock clock;
+    struct tw_intern_table categories, names, counters;
 };
-
-/* The finaliser of SplitMix64: spreads what differs in few bits over all of them. */
-static uint64_t mix(uint64_t x)
-{
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-static struct intern intern(struct intern_table *table, const char *text)
-{
-    size_t slot = (size_t)mix((uintptr_t)text) % INTERN_SLOTS;
-
-    /* Ends because the table is never full. */
-    for (; table->key[slot]; slot = (slot + 1) % INTERN_SLOTS)
-        if (table->key[slot] == text)
-            return (struct intern){.text = text, .iid = table->iid[slot]};
-    if (table->n == INTERN_MAX)
-        return (struct intern){.text = text, .is_new = true};
-    table->key[slot] = text;
-    table->iid[slot] = ++table->n;
-    return (struct intern){.text = text, .iid = table->n, .is_new = true};
-}
 
 int tw_track_events_new(struct tw_track_events **ret_events, struct tw_instance *instance,
                         enum tw_exhausted policy)
 {
-    struct tw_track_events *ev = calloc(1, sizeof(*ev));
-    int r;
+    struct tw_event_config config;
+    struct tw_track_events *ev;
+    int r = tw_event_config_read(tw_instance_config_bytes(instance), &config);
 
+    if (r)
+        return r;
+    ev = calloc(1, sizeof(*ev));
     if (!ev)
         return -ENOMEM;
     r = tw_writer_new(&ev->writer, instance, policy);
@@ -115,8 +83,9 @@ int tw_track_events_new(struct tw_track_events **ret_events, struct tw_instance 
         return r;
     }
     ev->instance = tw_instance_ref(instance);
-    ev->process_uuid = mix((uint64_t)getpid());
-    ev->thread_uuid = mix(ev->process_uuid ^ (uint64_t)gettid());
+    ev->process_uuid = tw_mix((uint64_t)getpid());
+    ev->thread_uuid = tw_mix(ev->process_uuid ^ (uint64_t)gettid());
+    ev->clock = tw_event_clock_of(&config);
     *ret_events = ev;
     return 0;
 }
@@ -137,24 +106,45 @@ struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events)
 
 /* ---- who we are ---- */
 
-static void begin_packet(struct tw_track_events *ev, uint32_t sequence_flags)
+static void begin_packet(struct tw_track_events *ev)
 {
+    REQ("TW-EVT-010");
     tw_writer_begin(ev->writer);
-    tw_writer_u64(ev->writer, PACKET_TIMESTAMP, tw_clock_ns(CLOCK_BOOTTIME));
-    tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, sequence_flags);
+    tw_event_clock_stamp(&ev->clock, ev->writer, tw_clock_ns(CLOCK_BOOTTIME));
+    tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, SEQ_NEEDS_INCREMENTAL_STATE);
 }
 
-static int describe_process(struct tw_track_events *ev)
+/* From here on nothing counts that the sequence was told before. */
+static int clear_state(struct tw_track_events *ev)
 {
+    REQ("TW-EVT-011");
+    REQ("TW-EVT-015");
     struct tw_trace_writer *w = ev->writer;
+    uint64_t now = tw_clock_ns(CLOCK_BOOTTIME);
 
-    begin_packet(ev, SEQ_INCREMENTAL_STATE_CLEARED | SEQ_NEEDS_INCREMENTAL_STATE);
+    memset(&ev->categories, 0, sizeof(ev->categories));
+    memset(&ev->names, 0, sizeof(ev->names));
+    memset(&ev->counters, 0, sizeof(ev->counters));
+    tw_writer_begin(w);
+    tw_writer_u64(w, PACKET_TIMESTAMP, now);
+    tw_writer_u64(w, PACKET_TIMESTAMP_CLOCK_ID, TW_CLOCK_BOOTTIME);
+    tw_writer_u64(w, PACKET_SEQUENCE_FLAGS, SEQ_INCREMENTAL_STATE_CLEARED);
     tw_writer_nest(w, PACKET_DEFAULTS);
-    tw_writer_u64(w, DEFAULTS_CLOCK_ID, CLOCK_ID_BOOTTIME);
+    tw_writer_u64(w, DEFAULTS_CLOCK_ID, ev->clock.id);
     tw_writer_nest(w, DEFAULTS_TRACK_EVENT);
     tw_writer_u64(w, DEFAULT_TRACK_UUID, ev->thread_uuid);
     tw_writer_unnest(w);
     tw_writer_unnest(w);
+    tw_event_clock_tell(&ev->clock, w, now);
+    return tw_writer_end(w);
+}
+
+static int describe_process(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-030");
+    struct tw_trace_writer *w = ev->writer;
+
+    begin_packet(ev);
     tw_writer_nest(w, PACKET_TRACK_DESCRIPTOR);
     tw_writer_u64(w, TRACK_UUID, ev->process_uuid);
     tw_writer_nest(w, TRACK_PROCESS);
@@ -167,10 +157,11 @@ static int describe_process(struct tw_track_events *ev)
 
 static int describe_thread(struct tw_track_events *ev)
 {
+    REQ("TW-EVT-031");
     struct tw_trace_writer *w = ev->writer;
     char name[THREAD_NAME_MAX] = "";
 
-    begin_packet(ev, SEQ_NEEDS_INCREMENTAL_STATE);
+    begin_packet(ev);
     tw_writer_nest(w, PACKET_TRACK_DESCRIPTOR);
     tw_writer_u64(w, TRACK_UUID, ev->thread_uuid);
     tw_writer_u64(w, TRACK_PARENT_UUID, ev->process_uuid);
@@ -187,6 +178,8 @@ static int describe_thread(struct tw_track_events *ev)
 /* Makes sure that the sequence knows what every event builds on. */
 static int ensure_state(struct tw_track_events *ev)
 {
+    REQ("TW-EVT-012");
+    REQ("TW-EVT-013");
     uint32_t generation = tw_instance_state_generation(ev->instance);
     uint64_t lost = tw_writer_lost(ev->writer);
     int r;
@@ -194,10 +187,9 @@ static int ensure_state(struct tw_track_events *ev)
     if (ev->has_state && ev->state_generation == generation && ev->state_lost == lost)
         return 0;
     ev->has_state = false;
-    memset(&ev->categories, 0, sizeof(ev->categories));
-    memset(&ev->names, 0, sizeof(ev->names));
-    memset(&ev->counters, 0, sizeof(ev->counters));
-    r = describe_process(ev);
+    r = clear_state(ev);
+    if (!r)
+        r = describe_process(ev);
     if (!r)
         r = describe_thread(ev);
     if (r)
@@ -210,7 +202,7 @@ static int ensure_state(struct tw_track_events *ev)
 
 /* ---- events ---- */
 
-static void put_interned(struct tw_trace_writer *w, uint32_t field, const struct intern *in)
+static void put_interned(struct tw_trace_writer *w, uint32_t field, const struct tw_intern *in)
 {
     if (!in->is_new || !in->iid)
         return;
@@ -221,7 +213,7 @@ static void put_interned(struct tw_trace_writer *w, uint32_t field, const struct
 }
 
 static void put_string(struct tw_trace_writer *w, uint32_t iid_field, uint32_t text_field,
-                       const struct intern *in)
+                       const struct tw_intern *in)
 {
     if (in->iid)
         tw_writer_u64(w, iid_field, in->iid);
@@ -233,14 +225,14 @@ static int put_named(struct tw_track_events *ev, uint32_t type, const char *cate
                      const char *name)
 {
     struct tw_trace_writer *w = ev->writer;
-    struct intern c, n;
+    struct tw_intern c, n;
     int r = ensure_state(ev);
 
     if (r)
         return r;
-    c = intern(&ev->categories, category);
-    n = intern(&ev->names, name);
-    begin_packet(ev, SEQ_NEEDS_INCREMENTAL_STATE);
+    c = tw_intern(&ev->categories, category);
+    n = tw_intern(&ev->names, name);
+    begin_packet(ev);
     if ((c.is_new && c.iid) || (n.is_new && n.iid)) {
         tw_writer_nest(w, PACKET_INTERNED_DATA);
         put_interned(w, INTERNED_CATEGORIES, &c);
@@ -272,7 +264,7 @@ int tw_track_end(struct tw_track_events *events)
 
     if (r)
         return r;
-    begin_packet(events, SEQ_NEEDS_INCREMENTAL_STATE);
+    begin_packet(events);
     tw_writer_nest(w, PACKET_TRACK_EVENT);
     tw_writer_u64(w, EVENT_TYPE, TYPE_SLICE_END);
     tw_writer_unnest(w);
@@ -281,9 +273,10 @@ int tw_track_end(struct tw_track_events *events)
 
 static int describe_counter(struct tw_track_events *ev, const char *name, uint64_t uuid)
 {
+    REQ("TW-EVT-032");
     struct tw_trace_writer *w = ev->writer;
 
-    begin_packet(ev, SEQ_NEEDS_INCREMENTAL_STATE);
+    begin_packet(ev);
     tw_writer_nest(w, PACKET_TRACK_DESCRIPTOR);
     tw_writer_u64(w, TRACK_UUID, uuid);
     tw_writer_u64(w, TRACK_PARENT_UUID, ev->process_uuid);
@@ -300,7 +293,7 @@ static uint64_t counter_uuid(const struct tw_track_events *ev, const char *name)
 
     /* By its text: threads that count the same share the track. */
     for (; *name; name++)
-        hash = mix(hash ^ (uint8_t)*name);
+        hash = tw_mix(hash ^ (uint8_t)*name);
     return hash;
 }
 
@@ -310,11 +303,11 @@ int tw_track_counter(struct tw_track_events *events, const char *name, int64_t v
     uint64_t uuid = counter_uuid(events, name);
     int r = ensure_state(events);
 
-    if (!r && intern(&events->counters, name).is_new)
+    if (!r && tw_intern(&events->counters, name).is_new)
         r = describe_counter(events, name, uuid);
     if (r)
         return r;
-    begin_packet(events, SEQ_NEEDS_INCREMENTAL_STATE);
+    begin_packet(events);
     tw_writer_nest(w, PACKET_TRACK_EVENT);
     tw_writer_u64(w, EVENT_TYPE, TYPE_COUNTER);
     tw_writer_u64(w, EVENT_TRACK_UUID, uuid);

@@ -108,8 +108,7 @@ static void count_data(struct tw_summary *s, const struct packet *packet)
         s->slices += packet->event_type == EVENT_SLICE_BEGIN;
         s->instants += packet->event_type == EVENT_INSTANT;
         s->counters += packet->event_type == EVENT_COUNTER;
-        count_time(s, packet->timestamp);
-        break;
+        break; /* its timestamp is a delta */
     case PACKET_FOR_TESTING:
         s->test_packets++;
         count_time(s, packet->timestamp);

@@ -137,7 +137,10 @@ static void what_is_no_config_is_refused(void **state)
     assert_int_equal(read_raw("\x8a\x07\x00\x8a\x07\x00", 6), TW_E_PROTOCOL);
     assert_int_equal(read_raw("\x8a\x07\x02\x0a\x01", 5), TW_E_TRUNCATED);
     assert_int_equal(read_raw("\x8a\x07\x02\x10\x01", 5), TW_E_PROTOCOL);
-    assert_int_equal(read_raw("\x8a\x07\x02\x28\x01", 5), 0); /* another field */
+    assert_int_equal(read_raw("\x8a\x07\x02\x28\x01", 5), 0);
+    assert_int_equal(read_raw("\x8a\x07\x02\x2a\x00", 5), TW_E_PROTOCOL);
+    assert_int_equal(read_raw("\x8a\x07\x02\x52\x00", 5), TW_E_PROTOCOL);
+    assert_int_equal(read_raw("\x8a\x07\x02\x5a\x00", 5), 0); /* of a later version */
 }
 
 static void names_in_a_config_are_bounded(void **state)

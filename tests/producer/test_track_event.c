@@ -6,12 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/macros.h"
+#include "base/req.h"
+#include "producer/event_clock.h"
 #include "producer/instance.h"
 #include "producer/trace_writer.h"
 #include "tests/producer/fake_service.h"
 #include "wire/reader.h"
+#include "wire/writer.h"
 
-enum { SHM = 64 * 1024 };
+enum { SHM = 64 * 1024, CONFIG_MAX = 64 };
 
 struct fixture {
     struct fake_service service;
@@ -20,17 +25,34 @@ struct fixture {
     uint16_t id;
 };
 
-static void fixture_init(struct fixture *f, size_t shm_size)
+static void fixture_init_for(struct fixture *f, size_t shm_size, struct tw_bytes config)
 {
     struct tw_source_config parsed;
 
     *f = (struct fixture){0};
     f->service.arbiter = fake_arbiter(shm_size, 4096, TW_PAGE_DIV1, false);
-    assert_int_equal(tw_source_config_read((struct tw_bytes){0}, &parsed), 0);
-    assert_int_equal(
-        tw_instance_new(&f->instance, f->service.arbiter, 1, (struct tw_bytes){0}, &parsed), 0);
+    assert_int_equal(tw_source_config_read(config, &parsed), 0);
+    assert_int_equal(tw_instance_new(&f->instance, f->service.arbiter, 1, config, &parsed), 0);
     assert_int_equal(tw_track_events_new(&f->events, f->instance, TW_EXHAUSTED_DEFAULT), 0);
     f->id = tw_track_events_writer(f->events)->reg->id;
+}
+
+static void fixture_init(struct fixture *f, size_t shm_size)
+{
+    fixture_init_for(f, shm_size, (struct tw_bytes){0});
+}
+
+/* With these fields of TrackEventConfig. */
+static void fixture_init_clock(struct fixture *f, bool absolute, uint64_t unit)
+{
+    uint8_t buf[CONFIG_MAX], *nested;
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+
+    nested = tw_put_begin(&w, 113);
+    tw_put_bool(&w, 5, absolute);
+    tw_put_u64(&w, 6, unit);
+    tw_put_end(&w, nested);
+    fixture_init_for(f, SHM, (struct tw_bytes){buf, tw_writer_size(&w)});
 }
 
 static struct fake_packets fixture_end(struct fixture *f)
@@ -114,32 +136,200 @@ static size_t count_cleared(const struct fake_packets *packets)
     return count;
 }
 
+static bool has(const struct fake_packet *p, struct path path)
+{
+    return count_at(p, path) > 0;
+}
+
+/* Flags: 1 state begins, 2 builds on it. */
 static void a_sequence_begins_with_who_it_is(void **state)
 {
     struct fake_packets packets;
     struct fixture f;
     uint64_t process, thread;
 
+    REQ("TW-EVT-010");
+    REQ("TW-EVT-011");
+    REQ("TW-EVT-015");
+    REQ("TW-EVT-030");
+    REQ("TW-EVT-031");
     (void)state;
     fixture_init(&f, SHM);
     assert_int_equal(tw_track_begin(f.events, "cat", "name"), 0);
     assert_int_equal(tw_track_end(f.events), 0);
     packets = fixture_end(&f);
-    assert_int_equal(packets.n, 4);
-    assert_int_equal(value_at(&packets.list[0], PATH(13)), 3);
-    assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), 6);
+    assert_int_equal(packets.n, 5);
+    assert_int_equal(value_at(&packets.list[0], PATH(13)), 1);
+    assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), TW_CLOCK_INCREMENTAL);
     thread = value_at(&packets.list[0], PATH(59, 11, 11));
-    process = value_at(&packets.list[0], PATH(60, 1));
-    assert_int_equal(value_at(&packets.list[0], PATH(60, 3, 1)), getpid());
-    assert_true(value_at(&packets.list[1], PATH(60, 1)) == thread);
-    assert_true(value_at(&packets.list[1], PATH(60, 5)) == process);
-    assert_int_equal(value_at(&packets.list[1], PATH(60, 4, 2)), gettid());
-    assert_int_equal(value_at(&packets.list[2], PATH(11, 9)), 1);
-    assert_int_equal(value_at(&packets.list[3], PATH(11, 9)), 2);
-    for (size_t i = 1; i < packets.n; i++) {
+    process = value_at(&packets.list[1], PATH(60, 1));
+    assert_int_equal(value_at(&packets.list[1], PATH(60, 3, 1)), getpid());
+    assert_true(value_at(&packets.list[2], PATH(60, 1)) == thread);
+    assert_true(value_at(&packets.list[2], PATH(60, 5)) == process);
+    assert_int_equal(value_at(&packets.list[2], PATH(60, 4, 2)), gettid());
+    assert_int_equal(value_at(&packets.list[3], PATH(11, 9)), 1);
+    assert_int_equal(value_at(&packets.list[4], PATH(11, 9)), 2);
+    for (size_t i = 1; i < packets.n; i++)
         assert_int_equal(value_at(&packets.list[i], PATH(13)), 2);
-        assert_true(value_at(&packets.list[i], PATH(8)) >= value_at(&packets.list[i - 1], PATH(8)));
+    fake_packets_free(&packets);
+}
+
+static void a_packet_with_clocks_has_neither_event_nor_descriptor(void **state)
+{
+    struct fake_packets packets;
+    struct fixture f;
+
+    REQ("TW-EVT-022");
+    (void)state;
+    fixture_init(&f, SHM);
+    assert_int_equal(tw_track_counter(f.events, "count", 1), 0);
+    atomic_fetch_add(&f.instance->generation, 1);
+    assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+    packets = fixture_end(&f);
+    assert_int_equal(count_all(&packets, PATH(6)), 2);
+    for (size_t i = 0; i < packets.n; i++)
+        assert_false(has(&packets.list[i], PATH(6)) &&
+                     (has(&packets.list[i], PATH(11)) || has(&packets.list[i], PATH(60))));
+    fake_packets_free(&packets);
+}
+
+/* ---- time ---- */
+
+/* The sum of what the events' timestamps say, in nanoseconds of BOOTTIME. */
+static uint64_t boottime_of_last(const struct fake_packets *packets, uint64_t unit)
+{
+    uint64_t ticks = 0;
+
+    /* Clock 64 or 65 is the last of the snapshot. */
+    assert_int_equal(count_at(&packets->list[0], PATH(6, 1, 1)), 2);
+    for (size_t i = 1; i < packets->n; i++)
+        ticks += value_at(&packets->list[i], PATH(8));
+    return (value_at(&packets->list[0], PATH(6, 1, 2)) + ticks) * unit;
+}
+
+static void deltas_add_up_to_the_time(void **state)
+{
+    static const uint64_t units[] = {1, 1000, 1000 * 1000};
+
+    REQ("TW-EVT-020");
+    REQ("TW-EVT-021");
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(units); i++) {
+        uint64_t before = tw_clock_ns(CLOCK_BOOTTIME), after, last;
+        struct fake_packets packets;
+        struct fixture f;
+
+        fixture_init_clock(&f, false, units[i]);
+        for (int n = 0; n < 500; n++)
+            assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+        after = tw_clock_ns(CLOCK_BOOTTIME);
+        packets = fixture_end(&f);
+        assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), 64);
+        assert_int_equal(value_at(&packets.list[0], PATH(6, 1, 1)), 64);
+        assert_int_equal(value_at(&packets.list[0], PATH(6, 1, 3)), 1);
+        assert_int_equal(count_at(&packets.list[0], PATH(6, 1, 4)), units[i] > 1);
+        last = boottime_of_last(&packets, units[i]);
+        assert_true(last + 2 * units[i] >= before && last <= after);
+        fake_packets_free(&packets);
     }
+}
+
+static void timestamps_may_be_absolute(void **state)
+{
+    static const struct {
+        uint64_t unit, clock, snapshots;
+    } rows[] = {{0, 6, 0}, {1, 6, 0}, {1000, 65, 1}};
+
+    REQ("TW-EVT-020");
+    REQ("TW-EVT-021");
+    (void)state;
+    for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
+        uint64_t unit = rows[i].unit ? rows[i].unit : 1, before = tw_clock_ns(CLOCK_BOOTTIME), last;
+        struct fake_packets packets;
+        struct fixture f;
+
+        fixture_init_clock(&f, true, rows[i].unit);
+        assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+        packets = fixture_end(&f);
+        assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), rows[i].clock);
+        assert_int_equal(count_at(&packets.list[0], PATH(6)), rows[i].snapshots);
+        assert_int_equal(count_at(&packets.list[0], PATH(6, 1, 3)), 0);
+        last = value_at(&packets.list[packets.n - 1], PATH(8));
+        assert_true(last >= before / unit && last <= tw_clock_ns(CLOCK_BOOTTIME) / unit);
+        fake_packets_free(&packets);
+    }
+}
+
+/* The timestamps of the moments, in ticks of 10 ns since 1000. */
+static void what_rounding_cuts_off_is_not_lost_and_time_may_go_back(void **state)
+{
+    static const struct {
+        uint64_t now, timestamp, clock;
+    } rows[] = {
+        {1000, 0, 0},    {1019, 1, 0}, {1020, 1, 0}, /* 9 and 1 are another tick */
+        {1019, 1019, 6}, {1029, 0, 0}, {1030, 1, 0}, {2035, 100, 0},
+    };
+    struct tw_event_clock clock = {.id = TW_CLOCK_INCREMENTAL, .unit_ns = 10, .last_ns = 1000};
+    struct fake_packets packets;
+    struct fixture f;
+
+    REQ("TW-EVT-023");
+    (void)state;
+    fixture_init(&f, SHM);
+    for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
+        tw_writer_begin(tw_track_events_writer(f.events));
+        tw_event_clock_stamp(&clock, tw_track_events_writer(f.events), rows[i].now);
+        assert_int_equal(tw_writer_end(tw_track_events_writer(f.events)), 0);
+    }
+    packets = fixture_end(&f);
+    assert_int_equal(packets.n, TW_ARRAY_LEN(rows));
+    for (size_t i = 0; i < packets.n; i++) {
+        assert_int_equal(value_at(&packets.list[i], PATH(8)), rows[i].timestamp);
+        assert_int_equal(value_at(&packets.list[i], PATH(58)), rows[i].clock);
+    }
+    fake_packets_free(&packets);
+}
+
+static void a_config_that_is_none_is_refused(void **state)
+{
+    struct tw_track_events *events = NULL;
+    struct fake_packets packets;
+    struct fixture f;
+
+    REQ("TW-EVT-005");
+    (void)state;
+    fixture_init(&f, SHM);
+    f.instance->config[0] = 0x8a; /* cut short */
+    f.instance->config_n = 1;
+    assert_int_equal(tw_track_events_new(&events, f.instance, TW_EXHAUSTED_DEFAULT),
+                     TW_E_TRUNCATED);
+    assert_null(events);
+    packets = fixture_end(&f);
+    fake_packets_free(&packets);
+}
+
+/* ---- strings and state ---- */
+
+/* Each list counts by itself: "both" is the second category and the first name. */
+static void kinds_of_strings_have_numbers_of_their_own(void **state)
+{
+    static const char both[] = "both";
+    struct fake_packets packets;
+    struct fixture f;
+
+    REQ("TW-EVT-014");
+    (void)state;
+    fixture_init(&f, SHM);
+    assert_int_equal(tw_track_instant(f.events, "cat", both), 0);
+    assert_int_equal(tw_track_instant(f.events, both, both), 0);
+    packets = fixture_end(&f);
+    assert_int_equal(packets.n, 5);
+    assert_int_equal(value_at(&packets.list[3], PATH(12, 1, 1)), 1);
+    assert_int_equal(value_at(&packets.list[3], PATH(12, 2, 1)), 1);
+    assert_int_equal(value_at(&packets.list[4], PATH(12, 1, 1)), 2);
+    assert_int_equal(count_at(&packets.list[4], PATH(12, 2)), 0);
+    assert_int_equal(value_at(&packets.list[4], PATH(11, 3)), 2);
+    assert_int_equal(value_at(&packets.list[4], PATH(11, 10)), 1);
     fake_packets_free(&packets);
 }
 
@@ -148,6 +338,8 @@ static void strings_are_told_once(void **state)
     struct fake_packets packets;
     struct fixture f;
 
+    REQ("TW-EVT-014");
+    REQ("TW-EVT-032");
     (void)state;
     fixture_init(&f, SHM);
     for (int i = 0; i < 5; i++) {
@@ -169,6 +361,8 @@ static void everything_is_told_again_when_the_service_asks(void **state)
     struct fake_packets packets;
     struct fixture f;
 
+    REQ("TW-EVT-011");
+    REQ("TW-EVT-012");
     (void)state;
     fixture_init(&f, SHM);
     assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
@@ -177,6 +371,8 @@ static void everything_is_told_again_when_the_service_asks(void **state)
     packets = fixture_end(&f);
     assert_int_equal(count_cleared(&packets), 2);
     assert_int_equal(count_all(&packets, PATH(12, 1)), 2);
+    assert_int_equal(count_all(&packets, PATH(60, 3)), 2);
+    assert_int_equal(count_all(&packets, PATH(60, 4)), 2);
     fake_packets_free(&packets);
 }
 
@@ -186,6 +382,7 @@ static void everything_is_told_again_after_a_loss(void **state)
     struct fixture f;
     int lost = 0;
 
+    REQ("TW-EVT-013");
     (void)state;
     fixture_init(&f, 4096);
     for (int i = 0; i < 1000; i++) {
@@ -223,6 +420,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         tw_unit_test(a_sequence_begins_with_who_it_is),
+        tw_unit_test(a_packet_with_clocks_has_neither_event_nor_descriptor),
+        tw_unit_test(deltas_add_up_to_the_time),
+        tw_unit_test(timestamps_may_be_absolute),
+        tw_unit_test(what_rounding_cuts_off_is_not_lost_and_time_may_go_back),
+        tw_unit_test(a_config_that_is_none_is_refused),
+        tw_unit_test(kinds_of_strings_have_numbers_of_their_own),
         tw_unit_test(strings_are_told_once),
         tw_unit_test(everything_is_told_again_when_the_service_asks),
         tw_unit_test(everything_is_told_again_after_a_loss),

@@ -14,6 +14,10 @@
 
 #include "tracewire/common.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct tw_producer;
 struct tw_data_source;
 struct tw_instance;
@@ -219,9 +223,14 @@ TW_MUST_USE int tw_track_events_new(struct tw_track_events **ret_events,
 void tw_track_events_free(struct tw_track_events *events);
 struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events);
 
-/* Each is one packet, stamped in the clock that the config asks for; results as tw_writer_end(). */
+/* A category may be several with commas between them. Each is one packet, stamped in the clock that
+ * the config asks for; results as tw_writer_end(). */
 int tw_track_begin(struct tw_track_events *events, const char *category, const char *name);
 int tw_track_end(struct tw_track_events *events);
 int tw_track_instant(struct tw_track_events *events, const char *category, const char *name);
 /* A counter of the process, named name, has value from now on. */
 int tw_track_counter(struct tw_track_events *events, const char *name, int64_t value);
+
+#ifdef __cplusplus
+}
+#endif

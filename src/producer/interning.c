@@ -11,18 +11,22 @@ uint64_t tw_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-struct tw_intern tw_intern(struct tw_intern_table *table, const char *text)
+uint32_t tw_intern(struct tw_intern_table *table, const void *text, bool *ret_new)
 {
     REQ("TW-EVT-014");
     size_t slot = (size_t)tw_mix((uintptr_t)text) % TW_INTERN_SLOTS;
 
     /* Ends because the table is never full. */
-    for (; table->key[slot]; slot = (slot + 1) % TW_INTERN_SLOTS)
-        if (table->key[slot] == text)
-            return (struct tw_intern){.text = text, .iid = table->iid[slot]};
+    for (; table->key[slot]; slot = (slot + 1) % TW_INTERN_SLOTS) {
+        if (table->key[slot] == text) {
+            *ret_new = false;
+            return table->iid[slot];
+        }
+    }
+    *ret_new = true;
     if (table->n == TW_INTERN_MAX)
-        return (struct tw_intern){.text = text, .is_new = true};
+        return 0;
     table->key[slot] = text;
     table->iid[slot] = ++table->n;
-    return (struct tw_intern){.text = text, .iid = table->n, .is_new = true};
+    return table->n;
 }

@@ -12,19 +12,14 @@ enum { TW_INTERN_SLOTS = 256, TW_INTERN_MAX = TW_INTERN_SLOTS * 3 / 4 };
 
 /* All zero is an empty one. */
 struct tw_intern_table {
-    const char *key[TW_INTERN_SLOTS];
+    const void *key[TW_INTERN_SLOTS];
     uint32_t iid[TW_INTERN_SLOTS]; /* from 1 */
     uint32_t n;
 };
 
-/* A string for the packet at hand: a number that the sequence knows or is told now, or itself. */
-struct tw_intern {
-    const char *text;
-    uint32_t iid; /* 0: written out */
-    bool is_new;
-};
-
-struct tw_intern tw_intern(struct tw_intern_table *table, const char *text);
+/* The number of the string that begins there; 0 when there is no more room, and it has to be
+ * written out. *ret_new: the sequence has not been told of it yet. */
+uint32_t tw_intern(struct tw_intern_table *table, const void *text, bool *ret_new);
 
 /* The finaliser of SplitMix64: spreads what differs in few bits over all of them. */
 uint64_t tw_mix(uint64_t x);

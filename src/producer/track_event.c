@@ -9,8 +9,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/req.h"
+#include "producer/category_rules.h"
 #include "producer/event_clock.h"
 #include "producer/instance.h"
 #include "producer/interning.h"
@@ -202,47 +204,71 @@ static int ensure_state(struct tw_track_events *ev)
 
 /* ---- events ---- */
 
-static void put_interned(struct tw_trace_writer *w, uint32_t field, const struct tw_intern *in)
+/* Gives the string a number, and tells of it in interned_data, which is then open. */
+static void tell_of(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t field,
+                    struct tw_bytes text, bool *open)
 {
-    if (!in->is_new || !in->iid)
+    bool is_new;
+    uint32_t iid = tw_intern(table, text.p, &is_new);
+
+    if (!is_new || iid == 0)
         return;
+    if (!*open)
+        tw_writer_nest(w, PACKET_INTERNED_DATA);
+    *open = true;
     tw_writer_nest(w, field);
-    tw_writer_u64(w, 1 /* iid */, in->iid);
-    tw_writer_str(w, 2 /* name */, in->text);
+    tw_writer_u64(w, 1 /* iid */, iid);
+    tw_writer_bytes(w, 2 /* name */, text);
     tw_writer_unnest(w);
 }
 
-static void put_string(struct tw_trace_writer *w, uint32_t iid_field, uint32_t text_field,
-                       const struct tw_intern *in)
+static void tell_of_strings(struct tw_track_events *ev, const char *category, const char *name)
 {
-    if (in->iid)
-        tw_writer_u64(w, iid_field, in->iid);
+    struct tw_bytes rest = tw_bytes_of_str(category), part;
+    bool open = false;
+
+    while (tw_next_part(&rest, &part))
+        tell_of(ev->writer, &ev->categories, INTERNED_CATEGORIES, part, &open);
+    tell_of(ev->writer, &ev->names, INTERNED_NAMES, tw_bytes_of_str(name), &open);
+    if (open)
+        tw_writer_unnest(ev->writer);
+}
+
+static void put_string(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t iid_field,
+                       uint32_t text_field, struct tw_bytes text)
+{
+    bool is_new;
+    uint32_t iid = tw_intern(table, text.p, &is_new);
+
+    if (iid)
+        tw_writer_u64(w, iid_field, iid);
     else
-        tw_writer_str(w, text_field, in->text);
+        tw_writer_bytes(w, text_field, text);
+}
+
+static void put_strings(struct tw_track_events *ev, const char *category, const char *name)
+{
+    REQ("TW-EVT-004");
+    struct tw_bytes rest = tw_bytes_of_str(category), part;
+
+    while (tw_next_part(&rest, &part))
+        put_string(ev->writer, &ev->categories, EVENT_CATEGORY_IIDS, EVENT_CATEGORIES, part);
+    put_string(ev->writer, &ev->names, EVENT_NAME_IID, EVENT_NAME, tw_bytes_of_str(name));
 }
 
 static int put_named(struct tw_track_events *ev, uint32_t type, const char *category,
                      const char *name)
 {
     struct tw_trace_writer *w = ev->writer;
-    struct tw_intern c, n;
     int r = ensure_state(ev);
 
     if (r)
         return r;
-    c = tw_intern(&ev->categories, category);
-    n = tw_intern(&ev->names, name);
     begin_packet(ev);
-    if ((c.is_new && c.iid) || (n.is_new && n.iid)) {
-        tw_writer_nest(w, PACKET_INTERNED_DATA);
-        put_interned(w, INTERNED_CATEGORIES, &c);
-        put_interned(w, INTERNED_NAMES, &n);
-        tw_writer_unnest(w);
-    }
+    tell_of_strings(ev, category, name);
     tw_writer_nest(w, PACKET_TRACK_EVENT);
     tw_writer_u64(w, EVENT_TYPE, type);
-    put_string(w, EVENT_CATEGORY_IIDS, EVENT_CATEGORIES, &c);
-    put_string(w, EVENT_NAME_IID, EVENT_NAME, &n);
+    put_strings(ev, category, name);
     tw_writer_unnest(w);
     return tw_writer_end(w);
 }
@@ -297,14 +323,23 @@ static uint64_t counter_uuid(const struct tw_track_events *ev, const char *name)
     return hash;
 }
 
+/* Describes the track if the sequence has not done so yet. */
+static int ensure_counter(struct tw_track_events *ev, const char *name, uint64_t uuid)
+{
+    bool is_new;
+
+    (void)tw_intern(&ev->counters, name, &is_new);
+    return is_new ? describe_counter(ev, name, uuid) : 0;
+}
+
 int tw_track_counter(struct tw_track_events *events, const char *name, int64_t value)
 {
     struct tw_trace_writer *w = events->writer;
     uint64_t uuid = counter_uuid(events, name);
     int r = ensure_state(events);
 
-    if (!r && tw_intern(&events->counters, name).is_new)
-        r = describe_counter(events, name, uuid);
+    if (!r)
+        r = ensure_counter(events, name, uuid);
     if (r)
         return r;
     begin_packet(events);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a category costs that is off: the instructions of its check, as the compiler of C and the
-one of C++ make them. More than four are a failure, and so is a warning about the header."""
+"""What an event costs whose category is off: the instructions of the check, as compilers of C and
+of C++ make them. More than four are a failure, and so is a warning about the header."""
 
 import pathlib
 import re
@@ -20,13 +20,11 @@ struct tw_category categories[] = {
     TW_CATEGORY("disk", NULL, "slow"),
 };
 
-void tell(void);
 void program(void);
 
 void program(void)
 {
-    if (TW_CATEGORY_ON(&categories[1]))
-        tell();
+    TW_EVENT_INSTANT(&categories[1], "write");
 }
 """
 COMPILERS = (["gcc", "-std=c17", "-xc"], ["g++", "-std=c++17", "-xc++"],

@@ -13,7 +13,7 @@
 #include "producer/instance.h"
 #include "producer/trace_writer.h"
 #include "tests/producer/fake_service.h"
-#include "wire/reader.h"
+#include "tests/producer/paths.h"
 #include "wire/writer.h"
 
 enum { SHM = 64 * 1024, CONFIG_MAX = 64 };
@@ -67,66 +67,6 @@ static struct fake_packets fixture_end(struct fixture *f)
     return packets;
 }
 
-/* Field numbers from the packet inwards. */
-struct path {
-    size_t n;
-    uint32_t field[3];
-};
-
-#define PATH(...)                                                                                  \
-    (struct path)                                                                                  \
-    {                                                                                              \
-        .n = sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), .field = { __VA_ARGS__ }        \
-    }
-
-/* The number in the last field at the end of the path; *ret_count is how many there are. */
-static uint64_t look(struct tw_bytes message, struct path path, size_t *ret_count)
-{
-    struct tw_reader r = tw_reader_of(message);
-    uint64_t value = 0;
-    struct tw_field f;
-    int rc;
-
-    while ((rc = tw_read_field(&r, &f)) == 0) {
-        if (f.number != path.field[0])
-            continue;
-        if (path.n > 1) {
-            struct path rest = {path.n - 1, {path.field[1], path.field[2]}};
-
-            value = look(f.bytes, rest, ret_count);
-            continue;
-        }
-        value = f.value;
-        ++*ret_count;
-    }
-    assert_int_equal(rc, TW_MORE);
-    return value;
-}
-
-static uint64_t value_at(const struct fake_packet *p, struct path path)
-{
-    size_t count = 0;
-
-    return look((struct tw_bytes){p->p, p->n}, path, &count);
-}
-
-static size_t count_at(const struct fake_packet *p, struct path path)
-{
-    size_t count = 0;
-
-    (void)look((struct tw_bytes){p->p, p->n}, path, &count);
-    return count;
-}
-
-static size_t count_all(const struct fake_packets *packets, struct path path)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < packets->n; i++)
-        count += count_at(&packets->list[i], path);
-    return count;
-}
-
 static size_t count_cleared(const struct fake_packets *packets)
 {
     size_t count = 0;
@@ -134,11 +74,6 @@ static size_t count_cleared(const struct fake_packets *packets)
     for (size_t i = 0; i < packets->n; i++)
         count += value_at(&packets->list[i], PATH(13)) & 1;
     return count;
-}
-
-static bool has(const struct fake_packet *p, struct path path)
-{
-    return count_at(p, path) > 0;
 }
 
 /* Flags: 1 state begins, 2 builds on it. */
@@ -188,8 +123,8 @@ static void a_packet_with_clocks_has_neither_event_nor_descriptor(void **state)
     packets = fixture_end(&f);
     assert_int_equal(count_all(&packets, PATH(6)), 2);
     for (size_t i = 0; i < packets.n; i++)
-        assert_false(has(&packets.list[i], PATH(6)) &&
-                     (has(&packets.list[i], PATH(11)) || has(&packets.list[i], PATH(60))));
+        assert_false(count_at(&packets.list[i], PATH(6)) && (count_at(&packets.list[i], PATH(11)) ||
+                                                             count_at(&packets.list[i], PATH(60))));
     fake_packets_free(&packets);
 }
 
@@ -333,6 +268,23 @@ static void kinds_of_strings_have_numbers_of_their_own(void **state)
     fake_packets_free(&packets);
 }
 
+static void an_event_may_have_several_categories(void **state)
+{
+    struct fake_packets packets;
+    struct fixture f;
+
+    REQ("TW-EVT-004");
+    (void)state;
+    fixture_init(&f, SHM);
+    assert_int_equal(tw_track_instant(f.events, "net,disk", "name"), 0);
+    packets = fixture_end(&f);
+    assert_int_equal(packets.n, 4);
+    assert_int_equal(count_at(&packets.list[3], PATH(12, 1, 2)), 2);
+    assert_int_equal(count_at(&packets.list[3], PATH(11, 3)), 2);
+    assert_int_equal(value_at(&packets.list[3], PATH(11, 3)), 2);
+    fake_packets_free(&packets);
+}
+
 static void strings_are_told_once(void **state)
 {
     struct fake_packets packets;
@@ -365,12 +317,16 @@ static void everything_is_told_again_when_the_service_asks(void **state)
     REQ("TW-EVT-012");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
-    atomic_fetch_add(&f.instance->generation, 1);
-    assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+        assert_int_equal(tw_track_counter(f.events, "count", i), 0);
+        atomic_fetch_add(&f.instance->generation, 1);
+    }
     packets = fixture_end(&f);
     assert_int_equal(count_cleared(&packets), 2);
     assert_int_equal(count_all(&packets, PATH(12, 1)), 2);
+    assert_int_equal(count_all(&packets, PATH(12, 2)), 2);
+    assert_int_equal(count_all(&packets, PATH(60, 8)), 2);
     assert_int_equal(count_all(&packets, PATH(60, 3)), 2);
     assert_int_equal(count_all(&packets, PATH(60, 4)), 2);
     fake_packets_free(&packets);
@@ -426,6 +382,7 @@ int main(void)
         tw_unit_test(what_rounding_cuts_off_is_not_lost_and_time_may_go_back),
         tw_unit_test(a_config_that_is_none_is_refused),
         tw_unit_test(kinds_of_strings_have_numbers_of_their_own),
+        tw_unit_test(an_event_may_have_several_categories),
         tw_unit_test(strings_are_told_once),
         tw_unit_test(everything_is_told_again_when_the_service_asks),
         tw_unit_test(everything_is_told_again_after_a_loss),

@@ -95,6 +95,109 @@ TW_MUST_USE int tw_categories_enable(struct tw_categories *categories, struct tw
 /* Turns everything off for the session in this slot, and the slot is free again. */
 void tw_categories_disable(struct tw_categories *categories, unsigned slot);
 
+/* ---- what an event may have besides its name ---- */
+
+/* A track of the process that is no thread's: for what begins on one thread and ends on another.
+ * Tracks of the same name and id are the same. The name is static. */
+struct tw_track {
+    const char *name;
+    uint64_t id;
+};
+
+enum tw_extra_kind {
+    TW_EXTRA_BOOL, /* arguments */
+    TW_EXTRA_UINT,
+    TW_EXTRA_INT,
+    TW_EXTRA_DOUBLE,
+    TW_EXTRA_STR,
+    TW_EXTRA_POINTER,
+    TW_EXTRA_FLOW,
+    TW_EXTRA_FLOW_END,
+    TW_EXTRA_TRACK,
+    TW_EXTRA_NAME,
+};
+
+/* Made by the functions below. */
+struct tw_extra {
+    enum tw_extra_kind kind;
+    const char *name; /* of an argument */
+    uint64_t number;
+    double real;
+    const char *text;
+    const struct tw_track *track;
+};
+
+static inline struct tw_extra tw_extra_of(enum tw_extra_kind kind, const char *name,
+                                          uint64_t number)
+{
+    struct tw_extra extra = {kind, name, number, 0, NULL, NULL};
+
+    return extra;
+}
+
+/* Arguments. Their names are static, what they are need not be. */
+static inline struct tw_extra tw_arg_bool(const char *name, bool value)
+{
+    return tw_extra_of(TW_EXTRA_BOOL, name, value);
+}
+
+static inline struct tw_extra tw_arg_uint(const char *name, uint64_t value)
+{
+    return tw_extra_of(TW_EXTRA_UINT, name, value);
+}
+
+static inline struct tw_extra tw_arg_int(const char *name, int64_t value)
+{
+    return tw_extra_of(TW_EXTRA_INT, name, (uint64_t)value);
+}
+
+static inline struct tw_extra tw_arg_pointer(const char *name, const void *value)
+{
+    return tw_extra_of(TW_EXTRA_POINTER, name, (uint64_t)(uintptr_t)value);
+}
+
+static inline struct tw_extra tw_arg_double(const char *name, double value)
+{
+    struct tw_extra extra = {TW_EXTRA_DOUBLE, name, 0, value, NULL, NULL};
+
+    return extra;
+}
+
+static inline struct tw_extra tw_arg_str(const char *name, const char *value)
+{
+    struct tw_extra extra = {TW_EXTRA_STR, name, 0, 0, value, NULL};
+
+    return extra;
+}
+
+/* An arrow from the event before with this number, in the process, and to the one behind. */
+static inline struct tw_extra tw_flow(uint64_t id)
+{
+    return tw_extra_of(TW_EXTRA_FLOW, NULL, id);
+}
+
+/* The same, but the last: the number may be used anew. */
+static inline struct tw_extra tw_flow_end(uint64_t id)
+{
+    return tw_extra_of(TW_EXTRA_FLOW_END, NULL, id);
+}
+
+/* The event is on this track and not the thread's. */
+static inline struct tw_extra tw_on(const struct tw_track *track)
+{
+    struct tw_extra extra = {TW_EXTRA_TRACK, NULL, 0, 0, NULL, track};
+
+    return extra;
+}
+
+/* A name that is not static, in place of the one that is. */
+static inline struct tw_extra tw_named(const char *name)
+{
+    struct tw_extra extra = {TW_EXTRA_NAME, NULL, 0, 0, name, NULL};
+
+    return extra;
+}
+
 /* ---- events ---- */
 
 /* Offers the data source "track_event" with these categories, which are in no other. Results of
@@ -120,6 +223,24 @@ uint64_t tw_events_lost(const struct tw_events *events);
 #define TW_EVENT_COUNTER(category, name, value)                                                    \
     TW_EVENT_IF_ON(category, tw_event_counter(tw_event_category, name, value))
 
+/* The same with one extra or more: TW_EVENT_BEGIN_WITH(c, "read", tw_arg_uint("bytes", n)). */
+#define TW_EVENT_BEGIN_WITH(category, name, ...)                                                   \
+    TW_EVENT_WITH(category, TW_EVENT_SLICE_BEGIN, name, __VA_ARGS__)
+#define TW_EVENT_END_WITH(category, ...)                                                           \
+    TW_EVENT_WITH(category, TW_EVENT_SLICE_END, NULL, __VA_ARGS__)
+#define TW_EVENT_INSTANT_WITH(category, name, ...)                                                 \
+    TW_EVENT_WITH(category, TW_EVENT_MOMENT, name, __VA_ARGS__)
+
+#define TW_EVENT_WITH(category, type, name, ...)                                                   \
+    do {                                                                                           \
+        const struct tw_category *tw_event_category = (category);                                  \
+        if (TW_CATEGORY_ON(tw_event_category)) {                                                   \
+            const struct tw_extra tw_event_extras[] = {__VA_ARGS__};                               \
+            tw_event_write(tw_event_category, type, name, tw_event_extras,                         \
+                           sizeof(tw_event_extras) / sizeof(tw_event_extras[0]));                  \
+        }                                                                                          \
+    } while (0)
+
 /* What is not evaluated when the category is off: the name and the value. */
 #define TW_EVENT_IF_ON(category, call)                                                             \
     do {                                                                                           \
@@ -128,11 +249,19 @@ uint64_t tw_events_lost(const struct tw_events *events);
             call;                                                                                  \
     } while (0)
 
+enum tw_event_type {
+    TW_EVENT_SLICE_BEGIN = 1,
+    TW_EVENT_SLICE_END,
+    TW_EVENT_MOMENT,
+};
+
 /* What the macros call; they do nothing when the category is off. */
 void tw_event_begin(const struct tw_category *category, const char *name);
 void tw_event_end(const struct tw_category *category);
 void tw_event_instant(const struct tw_category *category, const char *name);
 void tw_event_counter(const struct tw_category *category, const char *name, int64_t value);
+void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
+                    const struct tw_extra *extras, size_t n_extras);
 
 #ifdef __cplusplus
 }

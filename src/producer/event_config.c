@@ -11,6 +11,8 @@ enum {
     FIELD_TRACK_EVENT_CONFIG = 113,
     FIELD_DISABLE_INCREMENTAL_TIMESTAMPS = 5,
     FIELD_TIMESTAMP_UNIT_MULTIPLIER = 6,
+    FIELD_FILTER_DEBUG_ANNOTATIONS = 7,
+    FIELD_FILTER_DYNAMIC_EVENT_NAMES = 9,
     FIELD_LAST = 10, /* that we know: all behind the lists are numbers */
 };
 
@@ -64,10 +66,22 @@ static int take_number(struct tw_event_config *config, const struct tw_field *f)
 {
     if (f->type != TW_WIRE_VARINT)
         return TW_E_PROTOCOL;
-    if (f->number == FIELD_DISABLE_INCREMENTAL_TIMESTAMPS)
+    switch (f->number) {
+    case FIELD_DISABLE_INCREMENTAL_TIMESTAMPS:
         config->absolute_timestamps = f->value != 0;
-    else if (f->number == FIELD_TIMESTAMP_UNIT_MULTIPLIER)
+        break;
+    case FIELD_TIMESTAMP_UNIT_MULTIPLIER:
         config->unit_ns = f->value ? f->value : 1;
+        break;
+    case FIELD_FILTER_DEBUG_ANNOTATIONS:
+        config->without_annotations = f->value != 0;
+        break;
+    case FIELD_FILTER_DYNAMIC_EVENT_NAMES:
+        config->without_dynamic_names = f->value != 0;
+        break;
+    default:
+        break;
+    }
     return 0;
 }
 

@@ -24,7 +24,7 @@ static inline bool tw_list_is_about_tags(enum tw_category_list list)
 struct tw_event_config {
     struct tw_bytes message; /* the TrackEventConfig, inside the bytes that were read */
     bool about_tags;         /* one of the lists of tags has something in it */
-    bool absolute_timestamps;
+    bool absolute_timestamps, without_annotations, without_dynamic_names;
     uint64_t unit_ns; /* of timestamps, at least 1 */
 };
 

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/req.h"
+#include "producer/track_event.h"
 
 /* The sequence of a thread for a session. */
 struct sequence {
@@ -113,7 +113,10 @@ static int begin_sequence(struct tw_events *e, struct sequence *s, unsigned slot
 struct event {
     int (*write)(struct tw_track_events *events, const struct event *event);
     const char *category, *name;
-    int64_t value;
+    enum tw_event_type type;
+    const struct tw_extra *extras;
+    size_t n_extras;
+    int64_t value; /* of a counter */
 };
 
 static int write_for(struct tw_events *e, struct thread *t, unsigned slot,
@@ -145,20 +148,10 @@ static void write_event(const struct tw_category *category, const struct event *
         atomic_fetch_add_explicit(&e->lost, lost, memory_order_relaxed);
 }
 
-static int write_begin(struct tw_track_events *events, const struct event *event)
+static int write_one(struct tw_track_events *events, const struct event *event)
 {
-    return tw_track_begin(events, event->category, event->name);
-}
-
-static int write_end(struct tw_track_events *events, const struct event *event)
-{
-    (void)event;
-    return tw_track_end(events);
-}
-
-static int write_instant(struct tw_track_events *events, const struct event *event)
-{
-    return tw_track_instant(events, event->category, event->name);
+    return tw_track_event(events, event->type, event->category, event->name, event->extras,
+                          event->n_extras);
 }
 
 static int write_counter(struct tw_track_events *events, const struct event *event)
@@ -166,24 +159,31 @@ static int write_counter(struct tw_track_events *events, const struct event *eve
     return tw_track_counter(events, event->name, event->value);
 }
 
+void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
+                    const struct tw_extra *extras, size_t n_extras)
+{
+    write_event(category,
+                &(struct event){write_one, category->name, name, type, extras, n_extras, 0});
+}
+
 void tw_event_begin(const struct tw_category *category, const char *name)
 {
-    write_event(category, &(struct event){write_begin, category->name, name, 0});
+    tw_event_write(category, TW_EVENT_SLICE_BEGIN, name, NULL, 0);
 }
 
 void tw_event_end(const struct tw_category *category)
 {
-    write_event(category, &(struct event){.write = write_end});
+    tw_event_write(category, TW_EVENT_SLICE_END, NULL, NULL, 0);
 }
 
 void tw_event_instant(const struct tw_category *category, const char *name)
 {
-    write_event(category, &(struct event){write_instant, category->name, name, 0});
+    tw_event_write(category, TW_EVENT_MOMENT, name, NULL, 0);
 }
 
 void tw_event_counter(const struct tw_category *category, const char *name, int64_t value)
 {
-    write_event(category, &(struct event){write_counter, category->name, name, value});
+    write_event(category, &(struct event){.write = write_counter, .name = name, .value = value});
 }
 
 /* ---- sessions ---- */

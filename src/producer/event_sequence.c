@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/event_sequence.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/req.h"
+
+/* Field numbers of TracePacket and what it holds, and values. */
+enum {
+    PACKET_TIMESTAMP = 8,
+    PACKET_SEQUENCE_FLAGS = 13,
+    PACKET_TIMESTAMP_CLOCK_ID = 58,
+    PACKET_DEFAULTS = 59,
+    DEFAULTS_TRACK_EVENT = 11,
+    DEFAULTS_CLOCK_ID = 58,
+    DEFAULT_TRACK_UUID = 11,
+    TRACK_PROCESS = 3,
+    TRACK_THREAD = 4,
+
+    SEQ_INCREMENTAL_STATE_CLEARED = 1,
+    SEQ_NEEDS_INCREMENTAL_STATE = 2,
+    THREAD_NAME_MAX = 16, /* bytes with the NUL, as prctl says */
+};
+
+int tw_track_events_new(struct tw_track_events **ret_events, struct tw_instance *instance,
+                        enum tw_exhausted policy)
+{
+    struct tw_event_config config;
+    struct tw_track_events *ev;
+    int r = tw_event_config_read(tw_instance_config_bytes(instance), &config);
+
+    if (r)
+        return r;
+    ev = calloc(1, sizeof(*ev));
+    if (!ev)
+        return -ENOMEM;
+    r = tw_writer_new(&ev->writer, instance, policy);
+    if (r) {
+        free(ev);
+        return r;
+    }
+    ev->instance = tw_instance_ref(instance);
+    ev->process_uuid = tw_mix((uint64_t)getpid());
+    ev->thread_uuid = tw_mix(ev->process_uuid ^ (uint64_t)gettid());
+    ev->clock = tw_event_clock_of(&config);
+    ev->without_annotations = config.without_annotations;
+    ev->without_dynamic_names = config.without_dynamic_names;
+    *ret_events = ev;
+    return 0;
+}
+
+void tw_track_events_free(struct tw_track_events *events)
+{
+    if (!events)
+        return;
+    tw_writer_free(events->writer);
+    tw_instance_unref(events->instance);
+    free(events);
+}
+
+struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events)
+{
+    return events->writer;
+}
+
+/* ---- who we are ---- */
+
+void tw_sequence_begin_packet(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-010");
+    tw_writer_begin(ev->writer);
+    tw_event_clock_stamp(&ev->clock, ev->writer, tw_clock_ns(CLOCK_BOOTTIME));
+    tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, SEQ_NEEDS_INCREMENTAL_STATE);
+}
+
+/* From here on nothing counts that the sequence was told before. */
+static int clear_state(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-011");
+    REQ("TW-EVT-015");
+    struct tw_trace_writer *w = ev->writer;
+    uint64_t now = tw_clock_ns(CLOCK_BOOTTIME);
+
+    memset(&ev->categories, 0, sizeof(ev->categories));
+    memset(&ev->names, 0, sizeof(ev->names));
+    memset(&ev->annotation_names, 0, sizeof(ev->annotation_names));
+    memset(ev->tracks, 0, sizeof(ev->tracks));
+    tw_writer_begin(w);
+    tw_writer_u64(w, PACKET_TIMESTAMP, now);
+    tw_writer_u64(w, PACKET_TIMESTAMP_CLOCK_ID, TW_CLOCK_BOOTTIME);
+    tw_writer_u64(w, PACKET_SEQUENCE_FLAGS, SEQ_INCREMENTAL_STATE_CLEARED);
+    tw_writer_nest(w, PACKET_DEFAULTS);
+    tw_writer_u64(w, DEFAULTS_CLOCK_ID, ev->clock.id);
+    tw_writer_nest(w, DEFAULTS_TRACK_EVENT);
+    tw_writer_u64(w, DEFAULT_TRACK_UUID, ev->thread_uuid);
+    tw_writer_unnest(w);
+    tw_writer_unnest(w);
+    tw_event_clock_tell(&ev->clock, w, now);
+    return tw_writer_end(w);
+}
+
+static int describe_process(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-030");
+    struct tw_trace_writer *w = ev->writer;
+
+    tw_sequence_begin_packet(ev);
+    tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
+    tw_writer_u64(w, TW_TRACK_UUID, ev->process_uuid);
+    tw_writer_nest(w, TRACK_PROCESS);
+    tw_writer_i64(w, 1 /* pid */, getpid());
+    tw_writer_str(w, 6 /* process_name */, program_invocation_short_name);
+    tw_writer_unnest(w);
+    tw_writer_unnest(w);
+    return tw_writer_end(w);
+}
+
+static int describe_thread(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-031");
+    struct tw_trace_writer *w = ev->writer;
+    char name[THREAD_NAME_MAX] = "";
+
+    tw_sequence_begin_packet(ev);
+    tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
+    tw_writer_u64(w, TW_TRACK_UUID, ev->thread_uuid);
+    tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process_uuid);
+    tw_writer_nest(w, TRACK_THREAD);
+    tw_writer_i64(w, 1 /* pid */, getpid());
+    tw_writer_i64(w, 2 /* tid */, gettid());
+    if (prctl(PR_GET_NAME, name) == 0)
+        tw_writer_str(w, 5 /* thread_name */, name);
+    tw_writer_unnest(w);
+    tw_writer_unnest(w);
+    return tw_writer_end(w);
+}
+
+int tw_sequence_ensure_state(struct tw_track_events *ev)
+{
+    REQ("TW-EVT-012");
+    REQ("TW-EVT-013");
+    uint32_t generation = tw_instance_state_generation(ev->instance);
+    uint64_t lost = tw_writer_lost(ev->writer);
+    int r;
+
+    if (ev->has_state && ev->state_generation == generation && ev->state_lost == lost)
+        return 0;
+    ev->has_state = false;
+    r = clear_state(ev);
+    if (!r)
+        r = describe_process(ev);
+    if (!r)
+        r = describe_thread(ev);
+    if (r)
+        return r;
+    ev->has_state = true;
+    ev->state_generation = generation;
+    ev->state_lost = lost;
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sequence of track events: one thread's, for one session. What it has been told (descriptors,
+ * strings, its clock) is its state, which begins anew when the service asks for it or a packet was
+ * lost.
+ */
+#pragma once
+
+#include "producer/event_clock.h"
+#include "producer/instance.h"
+#include "producer/interning.h"
+
+/* Field numbers of TracePacket, TrackDescriptor and InternedData. */
+enum {
+    TW_PACKET_TRACK_EVENT = 11,
+    TW_PACKET_INTERNED_DATA = 12,
+    TW_PACKET_TRACK_DESCRIPTOR = 60,
+    TW_TRACK_UUID = 1,
+    TW_TRACK_NAME = 2,
+    TW_TRACK_PARENT_UUID = 5,
+    TW_INTERNED_CATEGORIES = 1,
+    TW_INTERNED_NAMES = 2,
+    TW_INTERNED_ANNOTATION_NAMES = 3,
+};
+
+/* Tracks of the program that a sequence remembers to have described; a power of two. One that was
+ * forgotten is described again. */
+enum { TW_TRACKS_KNOWN = 64 };
+
+struct tw_track_events {
+    struct tw_trace_writer *writer;
+    struct tw_instance *instance; /* a reference */
+    uint64_t process_uuid, thread_uuid;
+    bool without_annotations, without_dynamic_names; /* as the session wants it */
+    bool has_state;                                  /* the sequence has been told who we are */
+    uint32_t state_generation;                       /* of the instance, when it was */
+    uint64_t state_lost;                             /* losses, when it was */
+    struct tw_event_clock clock;
+    /* The state. */
+    struct tw_intern_table categories, names, annotation_names;
+    uint64_t tracks[TW_TRACKS_KNOWN]; /* uuids */
+};
+
+/* Makes sure that the sequence knows what every event builds on. As tw_writer_end(). */
+TW_MUST_USE int tw_sequence_ensure_state(struct tw_track_events *ev);
+/* Begins a packet that builds on it. */
+void tw_sequence_begin_packet(struct tw_track_events *ev);

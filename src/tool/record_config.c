@@ -44,7 +44,7 @@ enum {
 
 static int fail(char why[TW_RECORD_WHY_MAX], int rc, const char *what, const char *path)
 {
-    snprintf(why, TW_RECORD_WHY_MAX, "%.150s: %s", path, what);
+    snprintf(why, TW_RECORD_WHY_MAX, "%.255s: %s", path, what);
     return rc;
 }
 
@@ -87,7 +87,7 @@ static int parse_text(const char *path, struct tw_bytes text, struct tw_buf *out
     int rc = tw_text_parse(&tw__trace_config__descriptor, text, out, &error);
 
     if (rc == TW_E_INVALID) {
-        snprintf(why, TW_RECORD_WHY_MAX, "%.80s:%u:%u: %.150s", path, error.line, error.column,
+        snprintf(why, TW_RECORD_WHY_MAX, "%.255s:%u:%u: %s", path, error.line, error.column,
                  error.text);
         return rc;
     }

@@ -22,8 +22,8 @@ struct tw_record_short_form {
     size_t n_categories;
 };
 
-/* Bytes that a text may have for its error: a place and why. */
-enum { TW_RECORD_WHY_MAX = 256 };
+/* Bytes that a text may have for its error: a path, a place and why. */
+enum { TW_RECORD_WHY_MAX = 512 };
 
 /*
  * Reads a config, binary or in text format, from a file or from standard input ("-"). Positive or

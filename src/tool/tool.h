@@ -21,6 +21,7 @@ enum tw_exit {
 int tw_cmd_serve(int argc, char **argv);
 int tw_cmd_record(int argc, char **argv);
 int tw_cmd_produce(int argc, char **argv);
+int tw_cmd_config(int argc, char **argv);
 int tw_cmd_decode(int argc, char **argv);
 int tw_cmd_demo(int argc, char **argv);
 

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import unittest
 
-COMMANDS = ["serve", "record", "produce", "decode", "demo"]
+COMMANDS = ["serve", "record", "produce", "config", "decode", "demo"]
 CAPTURES = pathlib.Path("tests/data/captures")
 LIMIT = 60  # seconds that any single run may take
 CONFIG = """
@@ -207,6 +207,31 @@ class Usage(Case):
             self.refused(done, config, *words)
         self.refused(run("record", "-c", self.folder, "-o", "x"), "directory")
         self.assertFalse((self.folder / "x").exists())
+
+    def test_a_config_can_be_checked_alone(self):
+        good = self.file("c", 'data_sources { config { name: "x" } }')
+        done = run("config", "check", good)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"{good}: OK\n", ""))
+        done = run("config", "check", "-", stdin=None, input=good.read_text())
+        self.assertEqual((done.returncode, done.stdout), (0, "-: OK\n"))
+        for data, text in [
+            ("buffers {\n  size_kib: 1\n}\n",
+             ':2:3: BufferConfig has no field "size_kib"; did you mean "size_kb"?'),
+            ("buffers: 3", ":1:10: "), ("buffers {", ":1:10: "), ("", ": the config is empty"),
+            ("#" * 5_000_000, ": the config is too large"),
+        ]:
+            config = self.file("c", data)
+            done = run("config", "check", config)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, r"\A[^\n]*\n\Z")
+            self.assertTrue(done.stderr.startswith(f"{config}{text}"), done.stderr)
+
+    def test_config_says_what_it_wants(self):
+        for args, word in [([], "check"), (["tralala"], "tralala"), (["check"], "FILE"),
+                           (["check", "a", "b"], "one FILE"),
+                           (["check", self.folder / "none"], "No such file"),
+                           (["check", self.folder], "directory")]:
+            self.refused(run("config", *args), word)
 
     def test_output_that_nobody_gets_is_a_failure(self):
         with open("/dev/full", "w") as full:

@@ -6,6 +6,7 @@
 #include "fuzz/mutator.h"
 #include "producer_port.pb-c.h"
 #include "trace_config.pb-c.h"
+#include "trace.pb-c.h"
 
 #define SHAPES(s) .body = MUTATOR_SCRIPT, .n_ops = TW_ARRAY_LEN(s), .shapes = (s)
 
@@ -49,6 +50,10 @@ static const struct mutator_layout layouts[] = {
      .lists = 1,
      .body = MUTATOR_MESSAGE,
      .message = &tw__data_source_config__descriptor},
+    {.target = "trace_reader",
+     .fixed = 2,
+     .body = MUTATOR_MESSAGE,
+     .message = &tw__trace__descriptor},
     {.target = "limits", .fixed = 4, SHAPES(limits)},
     {.target = "pump", SHAPES(pump), .ops_of_frames = 1U << 0 | 1U << 1},
     {.target = "writer", .fixed = 1, SHAPES(writer)},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libtracewire-consumer: start tracing sessions and read what they recorded.
+ * libtracewire-consumer: start tracing sessions and read what they recorded, from the service or
+ * from a file.
  *
  * A tw_consumer is one connection to the consumer socket of a service, and has at most one session.
  * Calls are asynchronous: each queues a request and returns; its completion function is called
@@ -18,8 +19,8 @@
 
 struct tw_consumer;
 
-/* Bytes of one packet, put together from slices: more than any packet known, and what a hostile
- * service may make us hold. TW-LIM-006 */
+/* Bytes of one packet, put together from slices or read from a file: more than any packet known,
+ * and what a hostile service or file may make us hold. TW-LIM-006 */
 #define TW_CONSUMER_PACKET_MAX ((size_t)64 * 1024 * 1024)
 
 /* A call is over. user is as given to the call. */
@@ -101,3 +102,51 @@ TW_MUST_USE int tw_consumer_query_capabilities(struct tw_consumer *consumer,
  * types is a mask of ObservableEvents.Type; 0 ends the observation. */
 TW_MUST_USE int tw_consumer_observe_events(struct tw_consumer *consumer, uint32_t types,
                                            tw_consumer_reply_fn reply, void *user);
+
+/*
+ * ---- trace files ----
+ * A reader hands out the packets of a trace, one after the other. The file is not trusted: what the
+ * reader holds is at most one packet of the largest size and some 256 KiB, and comes from bytes
+ * that were read, never from a size that the file claims. TW-TRACE-060 to TW-TRACE-062
+ */
+
+struct tw_trace_reader;
+
+/* How the packets inside a packet are compressed. */
+enum tw_trace_coding {
+    TW_TRACE_PLAIN,   /* there are none inside */
+    TW_TRACE_DEFLATE, /* a zlib stream, RFC 1950 */
+    TW_TRACE_ZSTD,    /* a zstd frame, RFC 8878 */
+};
+
+struct tw_trace_packet {
+    struct tw_bytes packet; /* an encoded TracePacket; that it decodes was not checked */
+    enum tw_trace_coding coding;
+    struct tw_bytes packed; /* unless PLAIN: a compressed Trace, inside packet */
+    uint64_t offset;        /* bytes from the start of the trace to the field that holds packet */
+};
+
+/* Reads up to n bytes, at least one, to p; *ret_n is 0 at the end only. What it returns instead of
+ * 0 ends the reading and is passed on: negative errno, or an outcome of its own. */
+typedef int (*tw_trace_read_fn)(void *user, uint8_t *p, size_t n, size_t *ret_n);
+
+/* "-" is standard input. The negated errno of open(2), -ENOMEM. */
+TW_MUST_USE int tw_trace_reader_open(const char *path, struct tw_trace_reader **ret_reader);
+/* Reads from anywhere. packet_max is the size in bytes of the largest packet that is taken, at most
+ * TW_CONSUMER_PACKET_MAX. -ENOMEM. */
+TW_MUST_USE int tw_trace_reader_new(tw_trace_read_fn read, void *user, size_t packet_max,
+                                    struct tw_trace_reader **ret_reader);
+/* NULL is fine. */
+void tw_trace_reader_free(struct tw_trace_reader *reader);
+
+/*
+ * The next packet, valid until the next call. Anything but 0 is said again by every later call:
+ * TW_MORE behind the last packet; TW_E_TRUNCATED when the file ends inside one, TW_E_PROTOCOL when
+ * what follows is no packet, TW_E_LIMIT when it is larger than what is taken; negative errno of
+ * reading, -ENOMEM.
+ */
+TW_MUST_USE int tw_trace_reader_next(struct tw_trace_reader *reader,
+                                     struct tw_trace_packet *ret_packet);
+/* Bytes from the start of the trace to what was not handed out yet: after a failure, to what is
+ * wrong. */
+uint64_t tw_trace_reader_offset(const struct tw_trace_reader *reader);

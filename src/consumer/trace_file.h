@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trace files: one Trace message, in which every packet is a field 1. Written and read one packet
- * at a time. Not thread-safe.
+ * Writes a trace file, one packet at a time: one Trace message, in which every packet is a field 1.
+ * tw_trace_reader reads it. Not thread-safe.
  */
 #pragma once
 
 #include "base/bytes.h"
-
-/* Bytes of a packet in a file; what the consumer can put together. */
-#define TW_TRACE_FILE_PACKET_MAX ((size_t)64 * 1024 * 1024)
 
 struct tw_trace_out {
     int fd;
@@ -30,18 +27,3 @@ void tw_trace_out_init(struct tw_trace_out *out, int fd);
 TW_MUST_USE int tw_trace_out_packet(struct tw_trace_out *out, struct tw_bytes packet);
 /* Writes what is buffered and closes. The first failure of all, 0 if there was none. */
 TW_MUST_USE int tw_trace_out_close(struct tw_trace_out *out);
-
-struct tw_trace_in {
-    int fd;
-    struct tw_buf buf; /* what was read; up to start it has been handed out */
-    size_t start;
-    bool ended; /* of the file */
-};
-
-TW_MUST_USE int tw_trace_in_open(struct tw_trace_in *in, const char *path);
-/* NULL is fine. */
-void tw_trace_in_close(struct tw_trace_in *in);
-/* The next packet, valid until the next call. TW_MORE behind the last, TW_E_TRUNCATED when the file
- * ends inside one, TW_E_PROTOCOL for what is no trace file, TW_E_LIMIT for a packet over the
- * maximum; negative errno. */
-TW_MUST_USE int tw_trace_in_next(struct tw_trace_in *in, struct tw_bytes *ret_packet);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tool/demo_summary.h"
 
-#include "consumer/trace_file.h"
+#include "tracewire/consumer.h"
 #include "wire/reader.h"
 
 /* Field numbers and values (spec/proto/trace.proto, track_event.proto). */
@@ -148,16 +148,16 @@ static int count(struct tw_summary *s, struct tw_bytes bytes)
 int tw_summary_read(const char *path, struct tw_summary *ret_summary)
 {
     struct tw_summary summary = {0};
-    struct tw_trace_in in;
-    struct tw_bytes packet;
-    int rc = tw_trace_in_open(&in, path);
+    struct tw_trace_reader *reader;
+    struct tw_trace_packet packet;
+    int rc = tw_trace_reader_open(path, &reader);
 
     if (rc)
         return rc;
-    while (!(rc = tw_trace_in_next(&in, &packet)))
-        if ((rc = count(&summary, packet)))
+    while (!(rc = tw_trace_reader_next(reader, &packet)))
+        if ((rc = count(&summary, packet.packet)))
             break;
-    tw_trace_in_close(&in);
+    tw_trace_reader_free(reader);
     if (rc != TW_MORE)
         return rc;
     *ret_summary = summary;

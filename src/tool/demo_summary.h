@@ -21,6 +21,6 @@ struct tw_summary {
     size_t n_sequences;
 };
 
-/* Results as those of tw_trace_in_next() but TW_MORE; TW_E_PROTOCOL too when a packet is
+/* Results as those of tw_trace_reader_next() but TW_MORE; TW_E_PROTOCOL too when a packet is
  * malformed. */
 TW_MUST_USE int tw_summary_read(const char *path, struct tw_summary *ret_summary);

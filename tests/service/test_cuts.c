@@ -174,16 +174,16 @@ static void end(struct scene *s)
 /* The packets are there, each once, and none says that one was lost before it. */
 static void judge(const struct sink *sink)
 {
-    struct tw_trace_in in;
-    struct tw_bytes packet;
+    struct tw_trace_reader *reader;
+    struct tw_trace_packet packet;
     char path[64];
     size_t n = 0;
     int rc;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", sink->file);
-    assert_int_equal(tw_trace_in_open(&in, path), 0);
-    while (!(rc = tw_trace_in_next(&in, &packet))) {
-        struct tw_reader r = tw_reader_of(packet);
+    assert_int_equal(tw_trace_reader_open(path, &reader), 0);
+    while (!(rc = tw_trace_reader_next(reader, &packet))) {
+        struct tw_reader r = tw_reader_of(packet.packet);
         struct tw_field field;
 
         while (!(rc = tw_read_field(&r, &field))) {
@@ -198,7 +198,7 @@ static void judge(const struct sink *sink)
     }
     assert_int_equal(rc, TW_MORE);
     assert_int_equal(n, PACKETS);
-    tw_trace_in_close(&in);
+    tw_trace_reader_free(reader);
 }
 
 /* One is read and one writes into a file, at the same time. */

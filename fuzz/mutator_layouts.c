@@ -54,6 +54,7 @@ static const struct mutator_layout layouts[] = {
      .fixed = 2,
      .body = MUTATOR_MESSAGE,
      .message = &tw__trace__descriptor},
+    {.target = "trace_survey", .body = MUTATOR_MESSAGE, .message = &tw__trace__descriptor},
     {.target = "limits", .fixed = 4, SHAPES(limits)},
     {.target = "pump", SHAPES(pump), .ops_of_frames = 1U << 0 | 1U << 1},
     {.target = "writer", .fixed = 1, SHAPES(writer)},

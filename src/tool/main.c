@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"serve", tw_cmd_serve, "the tracing service, in the foreground"},
     {"record", tw_cmd_record, "a consumer: traces and writes a trace file"},
     {"produce", tw_cmd_produce, "a producer for tests and demos"},
+    {"trace", tw_cmd_trace, "says what is in a trace file, and whether it is right"},
     {"config", tw_cmd_config, "checks a trace config in text format"},
     {"decode", tw_cmd_decode, "prints a recorded stream as readable text"},
     {"demo", tw_cmd_demo, "service, producer and consumer together for two seconds"},

@@ -16,12 +16,14 @@ enum tw_exit {
     TW_EXIT_USAGE = 2,       /* unknown flags, bad values, missing files: nothing was done */
     TW_EXIT_UNREACHABLE = 3, /* no service at the socket */
     TW_EXIT_REFUSED = 4,     /* the service refused the session or ended it with an error */
+    TW_EXIT_INCOMPLETE = 5,  /* a trace that is right says that something is missing from it */
 };
 
 int tw_cmd_serve(int argc, char **argv);
 int tw_cmd_record(int argc, char **argv);
 int tw_cmd_produce(int argc, char **argv);
 int tw_cmd_config(int argc, char **argv);
+int tw_cmd_trace(int argc, char **argv);
 int tw_cmd_decode(int argc, char **argv);
 int tw_cmd_demo(int argc, char **argv);
 

@@ -574,6 +574,141 @@ class Produce(Case):
         self.one_line(done, name, "shares no memory")
 
 
+class Trace(Case):
+    RIGHT = """
+        packet { trusted_uid: 0 trusted_packet_sequence_id: 1 clock_snapshot {} }
+        packet { trusted_uid: 0 trusted_packet_sequence_id: 1 trace_config { buffers {} } }
+        packet { trusted_uid: 0 trusted_packet_sequence_id: 1 trace_uuid {} }
+        packet { trusted_uid: 0 trusted_packet_sequence_id: 1 trace_stats { buffer_stats {} } }
+        """
+
+    def recorded(self, name):
+        return self.file(name, gzip.decompress((CAPTURES / name / "result.pftrace.gz").read_bytes()))
+
+    def made(self, text):
+        """protoc, which shares no code with us, encodes it."""
+        done = subprocess.run(["protoc", "--encode=tw.Trace", "-Ispec/proto", "trace.proto"],
+                              input=text.encode(), capture_output=True, check=True)
+        return self.file("made", done.stdout)
+
+    def json_of(self, path):
+        done = run("trace", "--json", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    def test_every_recorded_trace_is_right(self):
+        paths = sorted(CAPTURES.glob("*/result.pftrace.gz"))
+        self.assertTrue(paths)
+        for path in paths:
+            name = path.parent.name
+            done = run("trace", "--check", self.recorded(name))
+            if name == "old30":  # it had none
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn("no-uuid", done.stdout)
+            elif name == "patch":  # its buffer is small
+                self.assertEqual(done.returncode, 5, done)
+                self.assertIn("chunks overwritten", done.stdout)
+            else:
+                self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+                self.assertEqual(done.stdout.count("\n"), 1, done)
+
+    def test_what_is_counted_is_there(self):
+        path = self.recorded("basic")
+        said = self.json_of(path)
+        packets = packets_of(path.read_bytes())
+        self.assertEqual((said["packets"], said["bytes"]), (len(packets), sum(map(len, packets))))
+        self.assertEqual((said["end"], said["end_offset"]), ("whole", path.stat().st_size))
+        text = subprocess.run(["protoc", "--decode=tw.Trace", "-Ispec/proto", "trace.proto"],
+                              input=path.read_bytes(), capture_output=True, check=True,
+                              ).stdout.decode()
+        for kind in said["kinds"]:
+            self.assertEqual(kind["packets"], len(re.findall(rf"^  {kind['name']}\b", text, re.M)))
+        for sequence in said["sequences"]:
+            wanted = text.count(f"  trusted_packet_sequence_id: {sequence['id']}\n")
+            self.assertEqual(sequence["packets"], wanted)
+        self.assertEqual(sum(s["packets"] for s in said["sequences"]), len(packets))
+        self.assertIn("upstream_producer", [s["process"] for s in said["sequences"]])
+        self.assertFalse(any(said["losses"].values()))
+
+    def test_compressed_packets_count_as_what_is_inside(self):
+        said = self.json_of(self.recorded("wif"))
+        self.assertEqual(said["packed_packets"], 6)
+        self.assertEqual({"trace_config": 1, "trace_uuid": 1},
+                         {k["name"]: k["packets"] for k in said["kinds"]
+                          if k["name"] in ("trace_config", "trace_uuid", "compressed_packets")})
+
+    def test_the_text_is_aligned_and_fits_an_old_terminal(self):
+        lines = run("trace", self.recorded("basic")).stdout.splitlines()
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertRegex("\n".join(lines), r"\n  track_event +1120 +\d+\n")
+        self.assertRegex("\n".join(lines), r"\n  BOOTTIME +\d+ +\d+\.\d{6} +\d+\.\d{6} +\d+\.\d{6}\n")
+        for title in "packets", "uid":
+            head = next(line for line in lines if title in line[20:])
+            row = lines[lines.index(head) + 1]
+            self.assertRegex(row[: head.index(title) + len(title)], r"\d$")
+
+    def test_check_tells_by_its_status(self):
+        told = self.RIGHT + "packet { trusted_uid: 7 trusted_packet_sequence_id: 2 } " \
+            "packet { trusted_uid: 7 trusted_packet_sequence_id: 2 previous_packet_dropped: 3 }"
+        for text, status, words in [
+            (self.RIGHT, 0, "right, and nothing"), (told, 5, "1  gaps in sequences"),
+            (told + "packet { trusted_uid: 7 }", 1, "(no-sequence)\n              first: packet 6"),
+        ]:
+            path = self.made(text)
+            done = run("trace", "--check", path)
+            self.assertEqual((done.returncode, done.stderr), (status, ""), done)
+            self.assertIn(words, done.stdout)
+            self.assertLessEqual(max(map(len, done.stdout.splitlines()[:-1]), default=0), 80)
+            self.assertEqual(run("trace", path).returncode, 0)
+            self.assertEqual(run("trace", "--check", "--json", path).returncode, status)
+
+    def test_a_damaged_file_is_told_with_what_came_before(self):
+        whole = self.recorded("startup").read_bytes()
+        for data, place, word in [(whole[:-1], None, "cut off"), (whole + b"hello", len(whole), "no packet"),
+                                  (b"\x0a\xff\xff\xff\xff\x0f", 0, "limit")]:
+            path = self.file("damaged", data)
+            for flags in [], ["--check"], ["--json"]:
+                done = run("trace", *flags, path)
+                self.assertEqual(done.returncode, 1, done)
+                self.one_line(done, path, word, "byte" if place is None else f"byte {place}:")
+                self.assertTrue(done.stdout)
+
+    def test_standard_input_will_do(self):
+        path = self.recorded("startup")
+        with open(path, "rb") as data:
+            self.assertEqual(run("trace", "-", stdin=data).stdout, run("trace", path).stdout)
+
+    def test_the_file_must_be_there(self):
+        self.refused(run("trace"), "FILE")
+        self.refused(run("trace", "a", "b"), "one FILE")
+        self.refused(run("trace", self.folder / "none"), "No such file")
+        self.refused(run("trace", self.folder), "directory")
+
+    def test_names_do_not_reach_the_terminal_raw(self):
+        path = self.made("packet { trusted_packet_sequence_id: 2 "
+                         'process_descriptor { process_name: "a\\033[31m\\nb" } }')
+        self.assertIn("  a?[31m?b\n", run("trace", path).stdout)
+
+    def test_a_strange_path_is_no_reason_to_fail(self):
+        path = self.file(os.fsdecode(b"a\xff"), self.recorded("startup").read_bytes())
+        done = run("trace", "--json", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue(json.loads(done.stdout)["file"].endswith("/a?"))
+
+    def test_the_manual_has_every_member(self):
+        told = pathlib.Path("docs/man/tracewire-trace.1").read_text()
+        said = self.json_of(self.recorded("basic"))
+        self.assertTrue(said["clocks"])
+        members = {*said, *said["kinds"][0], *said["sequences"][0], *said["clocks"][0]}
+        for member in members:
+            self.assertRegex(told, rf"(?m)^\.(It )?Va (.*\b)?{member}\b")
+        found = pathlib.Path("src/tool/trace_findings.c").read_text()
+        names = re.findall(r'TW_FIND_\w+\] = \{"([a-z-]+)"', found)
+        self.assertIn("forged", names)
+        for name in names:
+            self.assertRegex(told, rf"(?m)^\.It Cm (.* )?{name}\b")
+
+
 class Decode(Case):
     def line(self, **fields):
         return json.dumps({"t": 0.5, **fields}) + "\n"
@@ -961,6 +1096,8 @@ class Demo(Case):
         self.assertRegex(done.stdout, r"lost +0 by the producer, 0 gaps\n\Z")
         packets = packets_of(out.read_bytes())
         judge_trace(out)
+        checked = run("trace", "--check", out)
+        self.assertEqual(checked.returncode, 0, checked)
         self.assertIn(f"{len(packets)} packets", done.stdout)
         # field 900, for_testing, is what the numbered packets have
         numbered = sum(b"\xa2\x38" in p for p in packets)

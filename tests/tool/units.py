@@ -78,17 +78,18 @@ class Units(unittest.TestCase):
             process.stderr.close()
 
     def test_the_manual_is_well_formed(self):
-        page = ROOT / "docs/man/tracewire-serve.1"
-        self.assertEqual(run("mandoc", "-Tlint", "-Wwarning", page), (0, ""))
-        self.assertEqual(subprocess.run(["man", "--warnings", "-l", page], check=True, text=True,
-                                        capture_output=True, timeout=LIMIT).stderr, "")
+        for page in sorted((ROOT / "docs/man").iterdir()):
+            self.assertEqual(run("mandoc", "-Tlint", "-Wwarning", page), (0, ""))
+            self.assertEqual(subprocess.run(["man", "--warnings", "-l", page], check=True, text=True,
+                                            capture_output=True, timeout=LIMIT).stderr, "")
 
     def test_the_manual_has_every_flag(self):
-        told = (ROOT / "docs/man/tracewire-serve.1").read_text()
-        flags = re.findall(r"--([a-z-]+)", run(TRACEWIRE, "serve", "--help")[1])
-        self.assertIn("limit", flags)
-        for flag in set(flags) - {"help", "version"}:
-            self.assertTrue(f"Fl -{flag} " in told, flag)
+        for command, known in ("serve", "limit"), ("trace", "check"):
+            told = (ROOT / f"docs/man/tracewire-{command}.1").read_text()
+            flags = re.findall(r"--([a-z-]+)", run(TRACEWIRE, command, "--help")[1])
+            self.assertIn(known, flags)
+            for flag in set(flags) - {"help", "version"}:
+                self.assertRegex(told, rf"Fl -{flag}\b")
 
 
 unittest.main()

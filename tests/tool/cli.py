@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import unittest
 
-COMMANDS = ["serve", "record", "produce", "config", "decode", "demo"]
+COMMANDS = ["serve", "record", "produce", "trace", "config", "decode", "demo"]
 CAPTURES = pathlib.Path("tests/data/captures")
 LIMIT = 60  # seconds that any single run may take
 CONFIG = """

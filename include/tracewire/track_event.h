@@ -241,12 +241,12 @@ uint64_t tw_events_lost(const struct tw_events *events);
         }                                                                                          \
     } while (0)
 
-/* What is not evaluated when the category is off: the name and the value. */
+/* While the category is off, neither name nor value nor extras are evaluated. */
 #define TW_EVENT_IF_ON(category, call)                                                             \
     do {                                                                                           \
         const struct tw_category *tw_event_category = (category);                                  \
         if (TW_CATEGORY_ON(tw_event_category))                                                     \
-            call;                                                                                  \
+            (call);                                                                                \
     } while (0)
 
 enum tw_event_type {

@@ -237,10 +237,9 @@ int tw_events_make(struct tw_events **ret_events, struct tw_category *categories
 
     if (!e)
         return -ENOMEM;
-    r = -pthread_key_create(&e->key, on_thread_exit);
-    if (r) {
+    if (pthread_key_create(&e->key, on_thread_exit)) {
         free(e);
-        return r;
+        return -EAGAIN; /* the process has too many */
     }
     pthread_mutex_init(&e->lock, NULL);
     e->policy = policy;

@@ -72,7 +72,7 @@ static size_t count_cleared(const struct fake_packets *packets)
     size_t count = 0;
 
     for (size_t i = 0; i < packets->n; i++)
-        count += value_at(&packets->list[i], PATH(13)) & 1;
+        count += (value_at(&packets->list[i], PATH(13)) & 1) != 0;
     return count;
 }
 

@@ -340,6 +340,15 @@ static void tear_down(struct produce *p)
         print_summary(p, &stats);
 }
 
+static void turn(struct produce *p)
+{
+    int r = tw_loop_once(p->loop, -1);
+
+    if (!p->error) /* one of a callback comes first */
+        p->error = r;
+    check_finished(p);
+}
+
 int tw_produce_run(const struct tw_produce_options *options)
 {
     struct produce p = {
@@ -360,12 +369,8 @@ int tw_produce_run(const struct tw_produce_options *options)
         tear_down(&p);
         return tw_usage_error("produce", "'%s' cannot be the name of a socket", options->socket);
     }
-    while (!p.error && !p.finished) {
-        int r = tw_loop_once(p.loop, -1);
-
-        p.error = p.error ? p.error : r; /* one of a callback comes first */
-        check_finished(&p);
-    }
+    while (!p.error && !p.finished)
+        turn(&p);
     tear_down(&p);
     if (p.error == TW_E_REFUSED)
         tw_log(TW_LOG_ERROR, "produce: the service at %s shares no memory, and this needs it",

@@ -5,8 +5,8 @@
 #include "consumer_port.pb-c.h"
 #include "fuzz/mutator.h"
 #include "producer_port.pb-c.h"
-#include "trace_config.pb-c.h"
 #include "trace.pb-c.h"
+#include "trace_config.pb-c.h"
 
 #define SHAPES(s) .body = MUTATOR_SCRIPT, .n_ops = TW_ARRAY_LEN(s), .shapes = (s)
 

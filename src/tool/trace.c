@@ -66,7 +66,7 @@ static int report(const struct arguments *args, const struct tw_survey *survey)
 
 static int run(const struct arguments *args)
 {
-    static struct tw_survey survey; /* large, and there is one */
+    struct tw_survey survey = {0};
     struct tw_trace_reader *reader;
     int status, rc = tw_trace_reader_open(args->path, &reader);
 

@@ -22,9 +22,10 @@ enum {
     FLAG_NEEDS = 2,
 };
 
+/* Without pointers: what the loader has to fill in costs memory of every tracewire that runs. */
 struct kind {
     uint32_t number;
-    const char *name;
+    char name[36];
 };
 
 /* Those of the original at v58.2, by number. */

@@ -104,7 +104,11 @@ void tw_endpoint_settle(struct tw_producer *p)
 {
     bool was_up = p->link == TW_LINK_UP;
 
-    if (p->link == TW_LINK_DOWN || (!p->failed && send_all(p) == 0 && !p->failed))
+    if (p->link == TW_LINK_DOWN)
+        return;
+    if (!p->failed && send_all(p))
+        p->failed = true;
+    if (!p->failed)
         return;
     disconnect(p);
     tw_endpoint_connect_later(p, TW_E_CLOSED);

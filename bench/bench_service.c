@@ -29,7 +29,7 @@ enum { SLICES = 2000, SLICE_THAT_COUNTS = SLICES / 4 };
 
 #define SYSTEM_CALLS_AT_MOST 4.0
 #define RATIO_AT_MOST        1.7
-#define GROWTH_AT_MOST       1.2 /* of the ratio, from one connection to two thousand */
+#define GROWTH_AT_MOST       1.15 /* of the ratio, from one connection to two thousand */
 
 static struct peer asker; /* of what is counted */
 

@@ -67,7 +67,7 @@ int tw_cmd_config(int argc, char **argv)
         return tw_usage_error("config", "what to do? check FILE");
     if (strcmp(argv[optind], "check") != 0)
         return tw_usage_error("config", "unknown '%s'; there is check", argv[optind]);
-    if (argc - optind != 2)
-        return tw_usage_error("config", optind + 1 == argc ? "which FILE?" : "one FILE at a time");
+    if (!tw_one_file("config", optind + 1, argc))
+        return TW_EXIT_USAGE;
     return check(argv[optind + 1]);
 }

@@ -202,7 +202,7 @@ int tw_cmd_decode(int argc, char **argv)
             return tw_options_bad(opt, argv);
         }
     }
-    if (argc - optind != 1)
-        return tw_usage_error("decode", optind == argc ? "which FILE?" : "one FILE at a time");
+    if (!tw_one_file("decode", optind, argc))
+        return TW_EXIT_USAGE;
     return decode_file(argv[optind], images);
 }

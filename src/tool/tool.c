@@ -17,6 +17,15 @@ void tw_options_begin(void)
     optind = 0; /* glibc: start over, and look at the short options again */
 }
 
+bool tw_one_file(const char *command, int first, int argc)
+{
+    if (first >= argc)
+        tw_usage_error(command, "which FILE?");
+    else if (argc - first > 1)
+        tw_usage_error(command, "one FILE at a time");
+    return argc - first == 1;
+}
+
 int tw_options_bad(int opt, char **argv)
 {
     const char *last = argv[optind - 1];

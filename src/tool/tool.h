@@ -37,6 +37,8 @@ void tw_complain(const char *command, const char *fmt, ...) TW_PRINTF(2, 3);
 /* "tracewire COMMAND: text (try 'tracewire COMMAND --help')" on standard error. Returns
  * TW_EXIT_USAGE. */
 int tw_usage_error(const char *command, const char *fmt, ...) TW_PRINTF(2, 3);
+/* Whether the argument first is the only one from there on; else it was a usage error. */
+bool tw_one_file(const char *command, int first, int argc);
 
 /* Replaces control characters: whatever an argument or a peer says, a message stays one line and a
  * terminal is not told anything. */

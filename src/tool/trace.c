@@ -118,8 +118,8 @@ int tw_cmd_trace(int argc, char **argv)
             return tw_options_bad(opt, argv);
         }
     }
-    if (argc - optind != 1)
-        return tw_usage_error("trace", optind == argc ? "which FILE?" : "one FILE at a time");
+    if (!tw_one_file("trace", optind, argc))
+        return TW_EXIT_USAGE;
     args.path = argv[optind];
     return run(&args);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "service/core.h"
 #include "tests/harness.h"
+#include "tests/service/session_scene.h"
 #include "tests/service/trace_story.h"
 #include "tests/service/trigger_scene.h"
 
@@ -15,32 +16,18 @@
 /* Why, as the flags of a flush say it. */
 enum { BY_CONSUMER_PERIODIC = 0x21, BY_CONSUMER_STOP = 0x22, BY_CONSUMER_CLONE = 0x23 };
 
-struct scene {
-    struct rig rig;
-    struct rig_peer *producer, *consumer;
-    Tw__TraceConfig *config;
-    Tw__TraceConfig__BuiltinDataSource builtin;
-    uint16_t buffer;
-};
-
-static void begin(struct scene *s)
+static void begin(struct session_scene *s)
 {
-    rig_init(&s->rig);
-    s->producer = rig_producer(&s->rig, "p");
-    rig_register(s->producer, "source");
-    s->consumer = rig_consumer(&s->rig);
-    s->config = rig_config(&s->rig, "source");
-    tw__trace_config__builtin_data_source__init(&s->builtin);
-    s->config->builtin_data_sources = &s->builtin;
+    Tw__TraceConfig__BuiltinDataSource *builtin;
+
+    session_peers(s);
+    builtin = tw_arena_alloc(&s->rig.arena, sizeof(*builtin));
+    assert_non_null(builtin);
+    tw__trace_config__builtin_data_source__init(builtin);
+    s->config->builtin_data_sources = builtin;
 }
 
-static void enable(struct scene *s)
-{
-    rig_enable(s->consumer, s->config);
-    s->buffer = rig_buffer(s->producer);
-}
-
-static void disable(struct scene *s)
+static void disable(struct session_scene *s)
 {
     assert_true(rig_call(s->consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
 }
@@ -49,11 +36,11 @@ static void they_stand_around_the_others_in_order(void **state)
 {
     REQ("TW-TRACE-022");
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
-    enable(&s);
+    session_run(&s);
     rig_emit(s.producer, 0, s.buffer, "one");
     trace = rig_read(s.consumer);
     assert_string_equal(trace_story(&trace),
@@ -89,14 +76,18 @@ static void a_config_leaves_out_what_it_does_not_want(void **state)
     (void)state;
     for (int i = 0; i < 4; i++) {
         struct rig_trace trace;
-        struct scene s;
+        struct session_scene s;
 
         begin(&s);
-        s.builtin.has_disable_clock_snapshotting = s.builtin.disable_clock_snapshotting = i == 0;
-        s.builtin.has_disable_trace_config = s.builtin.disable_trace_config = i == 1;
-        s.builtin.has_disable_system_info = s.builtin.disable_system_info = i == 2;
-        s.builtin.has_disable_service_events = s.builtin.disable_service_events = i == 3;
-        enable(&s);
+        s.config->builtin_data_sources->has_disable_clock_snapshotting =
+            s.config->builtin_data_sources->disable_clock_snapshotting = i == 0;
+        s.config->builtin_data_sources->has_disable_trace_config =
+            s.config->builtin_data_sources->disable_trace_config = i == 1;
+        s.config->builtin_data_sources->has_disable_system_info =
+            s.config->builtin_data_sources->disable_system_info = i == 2;
+        s.config->builtin_data_sources->has_disable_service_events =
+            s.config->builtin_data_sources->disable_service_events = i == 3;
+        session_run(&s);
         trace = rig_read(s.consumer);
         assert_string_equal(trace_story(&trace), stories[i]);
         rig_free(&s.rig);
@@ -108,14 +99,14 @@ static bool snapshot_after_suspend(bool prefer_suspend_clock)
 {
     struct rig_trace trace;
     bool came;
-    struct scene s;
+    struct session_scene s;
 
     begin(&s);
-    s.builtin.has_snapshot_interval_ms = true;
-    s.builtin.snapshot_interval_ms = 60000;
-    s.builtin.has_prefer_suspend_clock_for_snapshot = true;
-    s.builtin.prefer_suspend_clock_for_snapshot = prefer_suspend_clock;
-    enable(&s);
+    s.config->builtin_data_sources->has_snapshot_interval_ms = true;
+    s.config->builtin_data_sources->snapshot_interval_ms = 60000;
+    s.config->builtin_data_sources->has_prefer_suspend_clock_for_snapshot = true;
+    s.config->builtin_data_sources->prefer_suspend_clock_for_snapshot = prefer_suspend_clock;
+    session_run(&s);
     trace = rig_read(s.consumer); /* has the first */
     s.rig.asleep_ns += 50 * TW_NS_PER_S;
     rig_advance(&s.rig, 9000);
@@ -166,7 +157,7 @@ static void provenance_says_who_wrote_what_where(void **state)
     struct rig_peer *other;
     struct rig_trace trace;
     struct tw_bytes packet;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
@@ -175,7 +166,7 @@ static void provenance_says_who_wrote_what_where(void **state)
     buffers[0] = buffers[1] = s.config->buffers[0];
     s.config->n_buffers = 2;
     s.config->buffers = buffers;
-    enable(&s);
+    session_run(&s);
     rig_emit(s.producer, 0, s.buffer, "first");
     rig_emit(other, 0, s.buffer, "of another");
     packet = rig_packet(&s.rig, "second");
@@ -206,7 +197,7 @@ static void provenance_names_as_many_sequences_as_may_be(void **state)
     Tw__TraceConfig__BufferConfig *buffers[FULL + 1];
     const Tw__TraceProvenance *provenance;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
@@ -214,7 +205,7 @@ static void provenance_names_as_many_sequences_as_may_be(void **state)
         buffers[i] = s.config->buffers[0];
     s.config->n_buffers = TW_ARRAY_LEN(buffers);
     s.config->buffers = buffers;
-    enable(&s);
+    session_run(&s);
     for (uint32_t i = 0; i <= TW_PROVENANCE_MAX; i++) {
         struct tw_chunk_in chunk = {
             .seq = {.producer = 1, .writer_id = (uint16_t)(i % EACH)},
@@ -232,7 +223,7 @@ static void provenance_names_as_many_sequences_as_may_be(void **state)
 }
 
 /* A data source that says when it has started, and a config that wants it too. */
-static uint64_t with_a_slow_source(struct scene *s)
+static uint64_t with_a_slow_source(struct session_scene *s)
 {
     static Tw__TraceConfig__DataSource *sources[2];
     Tw__DataSourceDescriptor d = TW__DATA_SOURCE_DESCRIPTOR__INIT;
@@ -244,8 +235,8 @@ static uint64_t with_a_slow_source(struct scene *s)
     sources[1] = rig_config(&s->rig, "slow")->data_sources[0];
     s->config->n_data_sources = 2;
     s->config->data_sources = sources;
-    enable(s);
-    return rig_command(s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_START_DATA_SOURCE, 1)
+    session_run(s);
+    return rig_command(s->producer, TW__GET_ASYNC_COMMAND_RESPONSE__CMD_START_DATA_SOURCE, 0)
         ->start_data_source->new_instance_id;
 }
 
@@ -254,7 +245,7 @@ static void who_is_slow_to_start_is_named(void **state)
     REQ("TW-TRACE-043");
     REQ("TW-LIM-166");
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
@@ -276,7 +267,7 @@ static void who_starts_in_time_is_not_named(void **state)
     REQ("TW-TRACE-043");
     Tw__NotifyDataSourceStartedRequest req = TW__NOTIFY_DATA_SOURCE_STARTED_REQUEST__INIT;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     for (int ended = 0; ended < 2; ended++) {
@@ -301,7 +292,7 @@ static void as_many_are_named_as_may_be(void **state)
     Tw__DataSourceDescriptor d = TW__DATA_SOURCE_DESCRIPTOR__INIT;
     const Tw__TracePacket *packet;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
@@ -309,7 +300,7 @@ static void as_many_are_named_as_may_be(void **state)
     d.has_will_notify_on_start = d.will_notify_on_start = true;
     for (int i = 0; i < TW_SLOW_SOURCES_MAX + 8; i++)
         rig_register_with(s.producer, &d);
-    enable(&s);
+    session_run(&s);
     rig_advance(&s.rig, TW_SLOW_START_MS);
     trace = rig_read(s.consumer);
     packet = trace_event(&trace, SLOW_START);
@@ -353,14 +344,14 @@ static void who_is_slow_in_the_last_flush_is_named(void **state)
     };
     struct rig_peer *fast;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
     rig_register(s.producer, "source"); /* it has two now */
     fast = rig_producer(&s.rig, "fast");
     rig_register(fast, "source");
-    enable(&s);
+    session_run(&s);
     for (size_t i = 0; i < TW_ARRAY_LEN(cases); i++) {
         flush(s.consumer, cases[i].flags);
         acknowledge(fast, i);
@@ -386,13 +377,13 @@ static void the_flush_that_ends_a_session_is_the_last(void **state)
 {
     REQ("TW-TRACE-044");
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
     s.config->has_duration_ms = true;
     s.config->duration_ms = 1000;
-    enable(&s);
+    session_run(&s);
     rig_advance(&s.rig, 1000 + TW_FLUSH_TIMEOUT_MS);
     trace = rig_read(s.consumer);
     assert_string_equal(trace_slow_ones(&trace, SLOW_FLUSH), "p/source");
@@ -503,12 +494,12 @@ static void a_clone_tells_who_was_slow_and_its_session_as_well(void **state)
     REQ("TW-TRACE-044");
     struct rig_peer *cloner;
     struct rig_trace trace;
-    struct scene s;
+    struct session_scene s;
 
     (void)state;
     begin(&s);
     s.config->unique_session_name = tw_pbc_str("name");
-    enable(&s);
+    session_run(&s);
     cloner = rig_consumer(&s.rig);
     for (int i = 0; i < 2; i++) {
         clone(cloner, s.producer, NULL);

@@ -39,7 +39,7 @@ def main():
     parts.add_argument("--long", dest="part", action="store_const", const="long", default="",
                        help="run what takes longer instead")
     parts.add_argument("--nightly", dest="part", action="store_const", const="nightly",
-                       help="run what downloads peers from the registry of npm instead")
+                       help="run what is for every now and then instead")
     parser.add_argument("--list", action="store_true", help="list the stages and stop")
     parser.add_argument("stage", nargs="*", help="only these stages")
     args = parser.parse_args()

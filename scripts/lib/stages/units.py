@@ -86,8 +86,7 @@ def stage_exhaustive():
         ctest("dev", "-L", "exhaustive", prefix=without_aslr(), jobs=1)
 
 
-@stage(152, "exhaustive-msan", "the bounded-exhaustive tests, whole, under MSan", long=True,
-       one_core=True)
+@stage(152, "exhaustive-msan", "the bounded-exhaustive tests, whole, under MSan", nightly=True)
 def stage_exhaustive_msan():
     if build("msan"):
         ctest("msan", "-L", "exhaustive", prefix=without_aslr(), suffix=" (msan)", jobs=1)

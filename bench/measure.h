@@ -36,6 +36,29 @@ static inline struct tw_bench_result tw_bench(void (*first)(void *), void (*seco
     return best;
 }
 
+/* One of several pieces of work that are timed in turns. */
+struct tw_bench_part {
+    const char *name;
+    void (*run)(void);
+};
+
+/* ns: the fastest slice of each. */
+static inline void tw_bench_parts(const struct tw_bench_part *parts, size_t n, uint64_t *ns)
+{
+    for (size_t i = 0; i < n; i++)
+        ns[i] = UINT64_MAX;
+    for (int slice = 0; slice < TW_BENCH_SLICES; slice++) {
+        for (size_t i = 0; i < n; i++) {
+            uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC), took;
+
+            parts[i].run();
+            took = tw_clock_ns(CLOCK_MONOTONIC) - begin;
+            if (took < ns[i])
+                ns[i] = took;
+        }
+    }
+}
+
 /* Prints what a bound says about a figure; false when it does not hold. */
 static inline bool tw_bench_at_least(const char *what, double got, double bound)
 {

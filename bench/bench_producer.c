@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What it costs a program to be traced: an event that is off, an instant, a packet of 32 bytes,
+ * beside clock_gettime() and a plain memcpy() of as many bytes; through the command `tracewire
+ * serve`, with a session that wants it all. The producer has a thread of its own, as in a program
+ * that is not written around it. Ends with status 1 when a bound is missed.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "bench/measure.h"
+#include "bench/serve.h"
+#include "consumer_port.pb-c.h"
+#include "tracewire/track_event.h"
+
+/* Of one kind in a slice: some chunks full, and still short for the time between interruptions. */
+enum { ROUND = 500 };
+enum { PACKET = 32, COPIES = 4096 }; /* bytes; so many of them are as much as shared memory */
+
+#define PACKET_AT_MOST 3.0 /* calls of clock_gettime */
+
+static struct tw_category categories[] = {
+    TW_CATEGORY("on", "Wanted by the session", NULL),
+    TW_CATEGORY("off", "Not wanted unless it is asked for", "slow"),
+};
+
+static struct {
+    struct serve serve;
+    struct peer consumer;
+    struct tw_producer *producer;
+    pthread_t thread; /* of the producer */
+    _Atomic bool ended;
+    struct tw_events *events;
+    struct tw_trace_writer *_Atomic writer; /* of plain packets; NULL: the session has not begun */
+    uint8_t copies[COPIES][PACKET];
+    size_t at;
+} world;
+
+/* ---- what is timed ---- */
+
+static void disabled(void)
+{
+    for (int i = 0; i < ROUND; i++)
+        TW_EVENT_INSTANT(&categories[1], "instant");
+}
+
+static void instants(void)
+{
+    for (int i = 0; i < ROUND; i++)
+        TW_EVENT_INSTANT(&categories[0], "instant");
+}
+
+static void clocks(void)
+{
+    for (int i = 0; i < ROUND; i++)
+        (void)tw_clock_ns(CLOCK_BOOTTIME);
+}
+
+/* A timestamp, and a message with a text that fills it up to PACKET. */
+static struct tw_bytes text = {(const uint8_t *)"sixteen bytes, or less or more", 16};
+
+static void packet(void)
+{
+    struct tw_trace_writer *w = world.writer;
+
+    tw_writer_begin(w);
+    tw_writer_u64(w, 8 /* timestamp */, tw_clock_ns(CLOCK_BOOTTIME));
+    tw_writer_nest(w, 900 /* for_testing */);
+    tw_writer_bytes(w, 1, text);
+    tw_writer_unnest(w);
+    serve_must(!tw_writer_end(w), "a packet was lost");
+}
+
+static void packets(void)
+{
+    for (int i = 0; i < ROUND; i++)
+        packet();
+}
+
+static void copies(void)
+{
+    for (int i = 0; i < ROUND; i++, world.at++)
+        memcpy(world.copies[world.at % COPIES], world.copies[(world.at + 1) % COPIES], PACKET);
+}
+
+enum { DISABLED, INSTANT, CLOCK, PACKET_32, COPY };
+
+static const struct tw_bench_part parts[] = {
+    [DISABLED] = {"a disabled event", disabled},
+    [INSTANT] = {"an instant, its name interned", instants},
+    [CLOCK] = {"clock_gettime", clocks},
+    [PACKET_32] = {"a packet of 32 bytes with its time", packets},
+    [COPY] = {"memcpy of 32 bytes", copies},
+};
+
+/* ---- the session ---- */
+
+static void on_start(void *user, struct tw_instance *instance)
+{
+    struct tw_trace_writer *w;
+
+    (void)user;
+    serve_must(!tw_writer_new(&w, instance, TW_EXHAUSTED_STALL), "no writer");
+    world.writer = w;
+}
+
+static void *dispatch(void *unused)
+{
+    (void)unused;
+    while (!world.ended)
+        serve_must(tw_producer_dispatch(world.producer, 20) >= 0, "the producer failed");
+    return NULL;
+}
+
+static void open_producer(void)
+{
+    struct tw_producer_config config = {
+        .socket = world.serve.producer, .name = "bench", .batch_ms = 100};
+    struct tw_data_source_config source = {.name = SERVE_DATA_SOURCE, .ops = {.start = on_start}};
+
+    serve_must(!tw_producer_open(&world.producer, &config) &&
+                   !tw_producer_register(world.producer, &source) &&
+                   !tw_events_new(&world.events, world.producer, categories,
+                                  TW_ARRAY_LEN(categories), TW_EXHAUSTED_STALL),
+               "no producer");
+    serve_must(!pthread_create(&world.thread, NULL, dispatch, NULL), "no thread");
+}
+
+/* Everything that is not slow. */
+static void enable(void)
+{
+    static char packet_source[] = SERVE_DATA_SOURCE, event_source[] = "track_event";
+    Tw__EnableTracingRequest request = TW__ENABLE_TRACING_REQUEST__INIT;
+    Tw__TraceConfig config = TW__TRACE_CONFIG__INIT;
+    Tw__TraceConfig__BufferConfig buffer = TW__TRACE_CONFIG__BUFFER_CONFIG__INIT;
+    Tw__TraceConfig__BufferConfig *buffers[] = {&buffer};
+    Tw__TraceConfig__DataSource source[2] = {TW__TRACE_CONFIG__DATA_SOURCE__INIT,
+                                             TW__TRACE_CONFIG__DATA_SOURCE__INIT};
+    Tw__TraceConfig__DataSource *sources[] = {&source[0], &source[1]};
+    Tw__DataSourceConfig source_config[2] = {TW__DATA_SOURCE_CONFIG__INIT,
+                                             TW__DATA_SOURCE_CONFIG__INIT};
+
+    source_config[0].name = event_source;
+    source_config[1].name = packet_source;
+    source[0].config = &source_config[0];
+    source[1].config = &source_config[1];
+    buffer.has_size_kb = true;
+    buffer.size_kb = 1024;
+    config.n_buffers = TW_ARRAY_LEN(buffers);
+    config.buffers = buffers;
+    config.n_data_sources = TW_ARRAY_LEN(sources);
+    config.data_sources = sources;
+    request.trace_config = &config;
+    peer_call(&world.consumer, TW_CONSUMER_ENABLE_TRACING, &request.base, false);
+}
+
+static void begin(const char *argv0)
+{
+    serve_start(&world.serve, argv0);
+    open_producer();
+    peer_open(&world.consumer, &world.serve, &tw_consumer_port);
+    enable();
+    while (!world.writer || !TW_CATEGORY_ON(&categories[0]))
+        sched_yield();
+    serve_must(!TW_CATEGORY_ON(&categories[1]), "what is slow is on");
+}
+
+static void end(void)
+{
+    tw_writer_free(world.writer);
+    world.ended = true;
+    serve_must(!pthread_join(world.thread, NULL), "no end of a thread");
+    tw_producer_close(world.producer);
+    tw_events_free(world.events);
+    peer_close(&world.consumer);
+    serve_stop(&world.serve);
+}
+
+/* ---- the figures ---- */
+
+static size_t packet_size(void)
+{
+    struct tw_writer_stats before, after;
+
+    tw_writer_stats(world.writer, &before);
+    packet();
+    tw_writer_stats(world.writer, &after);
+    return (size_t)(after.bytes - before.bytes);
+}
+
+/* How many bytes the time takes depends on how long the machine has been up. */
+static void choose_text(void)
+{
+    packet(); /* the first of a sequence says so */
+    text.n += PACKET - packet_size();
+    serve_must(packet_size() == PACKET, "the packet has another size");
+}
+
+static bool bench_time(void)
+{
+    uint64_t best[TW_ARRAY_LEN(parts)];
+
+    choose_text();
+    tw_bench_parts(parts, TW_ARRAY_LEN(parts), best);
+    for (size_t i = 0; i < TW_ARRAY_LEN(parts); i++)
+        printf("%-36s %7.1f ns\n", parts[i].name, (double)best[i] / ROUND);
+    serve_must(tw_events_lost(world.events) == 0, "events were lost");
+    printf("an instant: %.1f calls of clock_gettime\n",
+           (double)best[INSTANT] / (double)best[CLOCK]);
+    printf("a packet: %.1f times memcpy of its bytes\n",
+           (double)best[PACKET_32] / (double)best[COPY]);
+    return tw_bench_at_most("calls of clock_gettime that a packet takes",
+                            (double)best[PACKET_32] / (double)best[CLOCK], PACKET_AT_MOST);
+}
+
+int main(int argc, char **argv)
+{
+    bool good;
+
+    serve_must(argc == 1, "usage: bench_producer");
+    begin(argv[0]);
+    good = bench_time();
+    end();
+    return good ? 0 : 1;
+}

@@ -209,28 +209,6 @@ void tw_writer_str(struct tw_trace_writer *writer, uint32_t field, const char *v
 void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field);
 void tw_writer_unnest(struct tw_trace_writer *writer);
 
-/* ---- track events ---- */
-
-/* Slices, instants and counters of one thread, through a writer of its own. Strings are static:
- * they are recognised by address, and must not change as long as this lives. */
-struct tw_track_events;
-
-/* For an instance of a data source that was registered under the name "track_event". To be used on
- * the thread that makes it, which it describes in the trace. Results as tw_writer_new(), and
- * TW_E_PROTOCOL, TW_E_TRUNCATED or TW_E_LIMIT for a config that cannot be read. */
-TW_MUST_USE int tw_track_events_new(struct tw_track_events **ret_events,
-                                    struct tw_instance *instance, enum tw_exhausted policy);
-void tw_track_events_free(struct tw_track_events *events);
-struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events);
-
-/* A category may be several with commas between them. Each is one packet, stamped in the clock that
- * the config asks for; results as tw_writer_end(). */
-int tw_track_begin(struct tw_track_events *events, const char *category, const char *name);
-int tw_track_end(struct tw_track_events *events);
-int tw_track_instant(struct tw_track_events *events, const char *category, const char *name);
-/* A counter of the process, named name, has value from now on. */
-int tw_track_counter(struct tw_track_events *events, const char *name, int64_t value);
-
 #ifdef __cplusplus
 }
 #endif

@@ -8,7 +8,8 @@
  *         TW_CATEGORY("net.bytes", "Each read and write", "slow,io"),
  *     };
  *
- *     tw_events_new(&events, producer, categories, 2, TW_EXHAUSTED_DEFAULT);
+ *     tw_events_new(&events, producer, &(struct tw_events_config){.categories = categories,
+ *                                                                  .n_categories = 2});
  *
  *     TW_EVENT_BEGIN(&categories[0], "connect");
  *     TW_EVENT_END(&categories[0]);
@@ -200,14 +201,43 @@ static inline struct tw_extra tw_named(const char *name)
 
 /* ---- events ---- */
 
-/* Offers the data source "track_event" with these categories, which are in no other. Results of
- * tw_categories_new() and tw_producer_register(). */
+struct tw_events_config {
+    struct tw_category *categories; /* kept, as long as the tw_events; in no other */
+    size_t n_categories;
+    enum tw_exhausted policy;
+    /* Both are optional, and run on the producer's thread. A session has begun: what it wants is
+     * on. */
+    void (*start)(void *user, struct tw_instance *instance);
+    /* It is to end: what it wants is still on, until tw_events_end() is called, here or later. So
+     * threads may come to an end, too, with what they have begun. */
+    void (*stop)(void *user, struct tw_instance *instance);
+    void *user;
+};
+
+/* Offers the data source "track_event" with these categories. Results of tw_categories_new() and
+ * tw_producer_register(). */
 TW_MUST_USE int tw_events_new(struct tw_events **ret_events, struct tw_producer *producer,
-                              struct tw_category *categories, size_t n, enum tw_exhausted policy);
+                              const struct tw_events_config *config);
 /* After the producer is closed, and when no thread writes events any more. NULL is fine. */
 void tw_events_free(struct tw_events *events);
-/* Events that are not in the trace of a session that wanted them, because there was no room. */
-uint64_t tw_events_lost(const struct tw_events *events);
+/* Nothing is on any more for the session of a stop callback, and the service is told that it has
+ * all of it. On the producer's thread, once for each. */
+void tw_events_end(struct tw_events *events, struct tw_instance *instance);
+/* Hands over what the calling thread has written. Otherwise that is done in time, and at the end of
+ * the thread. */
+void tw_events_flush(struct tw_events *events);
+
+/* An event is counted once for each session that wanted it. */
+struct tw_events_stats {
+    /* Counted when their thread has ended, or writes the first event behind their session. */
+    uint64_t events; /* in the trace */
+    uint64_t bytes;  /* of their packets */
+    /* Not in the trace because there was no room. Counted at once. */
+    uint64_t lost;
+};
+
+/* On any thread. */
+void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret_stats);
 
 /*
  * Each is one event on the track of the thread, or of the counter. Names are static strings: they

@@ -23,7 +23,7 @@ enum {
 
 /* ---- tracks ---- */
 
-uint64_t tw_track_uuid(const struct tw_track_events *ev, const char *name, uint64_t id)
+uint64_t tw_track_uuid(const struct tw_event_sequence *ev, const char *name, uint64_t id)
 {
     REQ("TW-EVT-033");
     uint64_t hash = tw_mix(ev->process_uuid ^ id);
@@ -34,7 +34,7 @@ uint64_t tw_track_uuid(const struct tw_track_events *ev, const char *name, uint6
     return hash ? hash : 1; /* 0 is the trace's own */
 }
 
-bool tw_track_is_known(struct tw_track_events *ev, uint64_t uuid)
+bool tw_track_is_known(struct tw_event_sequence *ev, uint64_t uuid)
 {
     uint64_t *known = &ev->tracks[uuid % TW_TRACKS_KNOWN];
     bool is_known = *known == uuid;
@@ -43,7 +43,7 @@ bool tw_track_is_known(struct tw_track_events *ev, uint64_t uuid)
     return is_known;
 }
 
-static int describe_track(struct tw_track_events *ev, const struct tw_track *track, uint64_t uuid)
+static int describe_track(struct tw_event_sequence *ev, const struct tw_track *track, uint64_t uuid)
 {
     REQ("TW-EVT-032");
     struct tw_trace_writer *w = ev->writer;
@@ -57,7 +57,7 @@ static int describe_track(struct tw_track_events *ev, const struct tw_track *tra
     return tw_writer_end(w);
 }
 
-int tw_extras_track(struct tw_track_events *ev, const struct tw_extra *extras, size_t n,
+int tw_extras_track(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
                     uint64_t *ret_uuid)
 {
     const struct tw_track *track = NULL;
@@ -117,7 +117,7 @@ static void put_value(struct tw_trace_writer *w, const struct tw_extra *extra)
     }
 }
 
-static void put_argument(struct tw_track_events *ev, const struct tw_extra *extra)
+static void put_argument(struct tw_event_sequence *ev, const struct tw_extra *extra)
 {
     REQ("TW-EVT-042");
     tw_writer_nest(ev->writer, EVENT_DEBUG_ANNOTATIONS);
@@ -127,7 +127,7 @@ static void put_argument(struct tw_track_events *ev, const struct tw_extra *extr
     tw_writer_unnest(ev->writer);
 }
 
-void tw_extras_tell(struct tw_track_events *ev, const struct tw_extra *extras, size_t n, bool *open)
+void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n, bool *open)
 {
     for (size_t i = 0; i < n; i++)
         if (is_argument(&extras[i]) && !ev->without_annotations)
@@ -135,7 +135,7 @@ void tw_extras_tell(struct tw_track_events *ev, const struct tw_extra *extras, s
                        tw_bytes_of_str(extras[i].name), open);
 }
 
-void tw_extras_put(struct tw_track_events *ev, const struct tw_extra *extras, size_t n)
+void tw_extras_put(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n)
 {
     REQ("TW-EVT-041");
     REQ("TW-EVT-043");

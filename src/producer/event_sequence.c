@@ -27,11 +27,11 @@ enum {
     THREAD_NAME_MAX = 16, /* bytes with the NUL, as prctl says */
 };
 
-int tw_track_events_new(struct tw_track_events **ret_events, struct tw_instance *instance,
-                        enum tw_exhausted policy)
+int tw_event_sequence_new(struct tw_event_sequence **ret_sequence, struct tw_instance *instance,
+                          enum tw_exhausted policy)
 {
     struct tw_event_config config;
-    struct tw_track_events *ev;
+    struct tw_event_sequence *ev;
     int r = tw_event_config_read(tw_instance_config_bytes(instance), &config);
 
     if (r)
@@ -50,27 +50,22 @@ int tw_track_events_new(struct tw_track_events **ret_events, struct tw_instance 
     ev->clock = tw_event_clock_of(&config);
     ev->without_annotations = config.without_annotations;
     ev->without_dynamic_names = config.without_dynamic_names;
-    *ret_events = ev;
+    *ret_sequence = ev;
     return 0;
 }
 
-void tw_track_events_free(struct tw_track_events *events)
+void tw_event_sequence_free(struct tw_event_sequence *sequence)
 {
-    if (!events)
+    if (!sequence)
         return;
-    tw_writer_free(events->writer);
-    tw_instance_unref(events->instance);
-    free(events);
-}
-
-struct tw_trace_writer *tw_track_events_writer(struct tw_track_events *events)
-{
-    return events->writer;
+    tw_writer_free(sequence->writer);
+    tw_instance_unref(sequence->instance);
+    free(sequence);
 }
 
 /* ---- who we are ---- */
 
-void tw_sequence_begin_packet(struct tw_track_events *ev)
+void tw_sequence_begin_packet(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-010");
     tw_writer_begin(ev->writer);
@@ -79,7 +74,7 @@ void tw_sequence_begin_packet(struct tw_track_events *ev)
 }
 
 /* From here on nothing counts that the sequence was told before. */
-static int clear_state(struct tw_track_events *ev)
+static int clear_state(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-011");
     REQ("TW-EVT-015");
@@ -104,7 +99,7 @@ static int clear_state(struct tw_track_events *ev)
     return tw_writer_end(w);
 }
 
-static int describe_process(struct tw_track_events *ev)
+static int describe_process(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-030");
     struct tw_trace_writer *w = ev->writer;
@@ -120,7 +115,7 @@ static int describe_process(struct tw_track_events *ev)
     return tw_writer_end(w);
 }
 
-static int describe_thread(struct tw_track_events *ev)
+static int describe_thread(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-031");
     struct tw_trace_writer *w = ev->writer;
@@ -140,7 +135,7 @@ static int describe_thread(struct tw_track_events *ev)
     return tw_writer_end(w);
 }
 
-int tw_sequence_ensure_state(struct tw_track_events *ev)
+int tw_sequence_ensure_state(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-012");
     REQ("TW-EVT-013");

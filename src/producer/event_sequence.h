@@ -27,7 +27,7 @@ enum {
  * forgotten is described again. */
 enum { TW_TRACKS_KNOWN = 64 };
 
-struct tw_track_events {
+struct tw_event_sequence {
     struct tw_trace_writer *writer;
     struct tw_instance *instance; /* a reference */
     uint64_t process_uuid, thread_uuid;
@@ -41,7 +41,14 @@ struct tw_track_events {
     uint64_t tracks[TW_TRACKS_KNOWN]; /* uuids */
 };
 
+/* The calling thread's, which it describes in the trace. Results as tw_writer_new(), and
+ * TW_E_PROTOCOL, TW_E_TRUNCATED or TW_E_LIMIT for a config that cannot be read. */
+TW_MUST_USE int tw_event_sequence_new(struct tw_event_sequence **ret_sequence,
+                                      struct tw_instance *instance, enum tw_exhausted policy);
+/* NULL is fine. */
+void tw_event_sequence_free(struct tw_event_sequence *sequence);
+
 /* Makes sure that the sequence knows what every event builds on. As tw_writer_end(). */
-TW_MUST_USE int tw_sequence_ensure_state(struct tw_track_events *ev);
+TW_MUST_USE int tw_sequence_ensure_state(struct tw_event_sequence *ev);
 /* Begins a packet that builds on it. */
-void tw_sequence_begin_packet(struct tw_track_events *ev);
+void tw_sequence_begin_packet(struct tw_event_sequence *ev);

@@ -14,36 +14,55 @@
 #include "producer/track_event.h"
 
 /* The sequence of a thread for a session. */
-struct sequence {
-    struct tw_track_events *events; /* NULL: none has begun */
-    struct tw_instance *instance;   /* that it is for; the events hold it */
+struct place {
+    struct tw_event_sequence *sequence; /* NULL: none has begun */
+    struct tw_instance *instance;       /* that it is for; the sequence holds it */
+    uint64_t events;                    /* written */
 };
 
 struct thread {
     struct tw_events *owner;
     struct thread *next, **at; /* in the owner's list */
-    struct sequence sequence[TW_CATEGORY_SESSIONS_MAX];
+    struct place place[TW_CATEGORY_SESSIONS_MAX];
 };
 
 struct tw_events {
-    struct tw_category *list;
-    size_t n;
+    struct tw_events_config config;
     struct tw_categories *categories;
-    enum tw_exhausted policy;
     pthread_key_t key; /* a thread's struct thread */
-    _Atomic uint64_t lost;
+    _Atomic uint64_t written, bytes, lost;
+    /* References, by slot. Changed under the lock; to compare a place with it takes none, for what
+     * a place is for cannot be freed. */
+    struct tw_instance *_Atomic instance[TW_CATEGORY_SESSIONS_MAX];
     pthread_mutex_t lock;
-    /* Under the lock. */
-    struct tw_instance *instance[TW_CATEGORY_SESSIONS_MAX]; /* references, by slot */
-    struct thread *threads;
+    struct thread *threads; /* under the lock */
 };
 
 /* ---- threads ---- */
 
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* Hands over what was written there. */
+static void clear_place(struct tw_events *e, struct place *place)
+{
+    struct tw_writer_stats stats;
+
+    if (!place->sequence)
+        return;
+    tw_writer_stats(place->sequence->writer, &stats);
+    count(&e->written, place->events);
+    count(&e->bytes, stats.bytes);
+    tw_event_sequence_free(place->sequence);
+    *place = (struct place){0};
+}
+
 static void free_thread(struct thread *t)
 {
     for (size_t slot = 0; slot < TW_CATEGORY_SESSIONS_MAX; slot++)
-        tw_track_events_free(t->sequence[slot].events);
+        clear_place(t->owner, &t->place[slot]);
     free(t);
 }
 
@@ -91,27 +110,27 @@ static struct tw_instance *ref_instance(struct tw_events *e, unsigned slot)
     return in;
 }
 
-/* The sequence for whichever session has the slot now. */
-static int begin_sequence(struct tw_events *e, struct sequence *s, unsigned slot)
+/* A sequence for whichever session has the slot now. TW_E_CLOSED: it has ended since its bit was
+ * looked at. */
+static int begin_sequence(struct tw_events *e, struct place *place, unsigned slot)
 {
-    struct tw_instance *in = ref_instance(e, slot);
-    int r = 0;
+    struct tw_instance *in;
+    int r = TW_E_CLOSED;
 
-    tw_track_events_free(s->events);
-    *s = (struct sequence){0};
-    /* It may have ended since its bit was looked at: then nothing is lost. */
-    if (in && tw_instance_active(in))
-        r = tw_track_events_new(&s->events, in, e->policy);
-    if (s->events)
-        s->instance = in;
-    tw_instance_unref(in); /* the events have their own reference */
+    clear_place(e, place);
+    in = ref_instance(e, slot);
+    if (in)
+        r = tw_event_sequence_new(&place->sequence, in, e->config.policy);
+    if (!r)
+        place->instance = in;
+    tw_instance_unref(in); /* the sequence has its own reference */
     return r;
 }
 
 /* ---- events ---- */
 
 struct event {
-    int (*write)(struct tw_track_events *events, const struct event *event);
+    int (*write)(struct tw_event_sequence *sequence, const struct event *event);
     const char *category, *name;
     enum tw_event_type type;
     const struct tw_extra *extras;
@@ -119,15 +138,22 @@ struct event {
     int64_t value; /* of a counter */
 };
 
+static bool is_for(const struct place *place, const struct tw_events *e, unsigned slot)
+{
+    return place->sequence &&
+           place->instance == atomic_load_explicit(&e->instance[slot], memory_order_relaxed);
+}
+
 static int write_for(struct tw_events *e, struct thread *t, unsigned slot,
                      const struct event *event)
 {
-    struct sequence *s = &t->sequence[slot];
-    int r = 0;
+    struct place *place = &t->place[slot];
+    int r = is_for(place, e, slot) ? 0 : begin_sequence(e, place, slot);
 
-    if (!s->events || !tw_instance_active(s->instance))
-        r = begin_sequence(e, s, slot);
-    return s->events ? event->write(s->events, event) : r;
+    if (!r)
+        r = event->write(place->sequence, event);
+    place->events += !r;
+    return r;
 }
 
 static void write_event(const struct tw_category *category, const struct event *event)
@@ -135,28 +161,29 @@ static void write_event(const struct tw_category *category, const struct event *
     uint32_t sessions = __atomic_load_n(&category->sessions, __ATOMIC_ACQUIRE);
     struct tw_events *e = category->events;
     struct thread *t;
-    uint64_t lost = 0;
 
     if (!sessions)
         return;
     t = pthread_getspecific(e->key);
     if (!t)
         t = new_thread(e);
-    for (; sessions; sessions &= sessions - 1)
-        lost += !t || write_for(e, t, (unsigned)__builtin_ctz(sessions), event) != 0;
-    if (lost)
-        atomic_fetch_add_explicit(&e->lost, lost, memory_order_relaxed);
+    for (; sessions; sessions &= sessions - 1) {
+        int r = t ? write_for(e, t, (unsigned)__builtin_ctz(sessions), event) : -ENOMEM;
+
+        if (r && r != TW_E_CLOSED)
+            count(&e->lost, 1);
+    }
 }
 
-static int write_one(struct tw_track_events *events, const struct event *event)
+static int write_one(struct tw_event_sequence *sequence, const struct event *event)
 {
-    return tw_track_event(events, event->type, event->category, event->name, event->extras,
+    return tw_track_event(sequence, event->type, event->category, event->name, event->extras,
                           event->n_extras);
 }
 
-static int write_counter(struct tw_track_events *events, const struct event *event)
+static int write_counter(struct tw_event_sequence *sequence, const struct event *event)
 {
-    return tw_track_counter(events, event->name, event->value);
+    return tw_track_counter(sequence, event->name, event->value);
 }
 
 void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
@@ -188,9 +215,8 @@ void tw_event_counter(const struct tw_category *category, const char *name, int6
 
 /* ---- sessions ---- */
 
-void tw_events_on_start(void *user, struct tw_instance *instance)
+static void begin_session(struct tw_events *e, struct tw_instance *instance)
 {
-    struct tw_events *e = user;
     unsigned slot;
 
     /* Whoever sees its bit, and wants to know whose it is, waits for the lock. */
@@ -200,37 +226,66 @@ void tw_events_on_start(void *user, struct tw_instance *instance)
     pthread_mutex_unlock(&e->lock);
 }
 
+void tw_events_on_start(void *user, struct tw_instance *instance)
+{
+    struct tw_events *e = user;
+
+    begin_session(e, instance);
+    if (e->config.start)
+        e->config.start(e->config.user, instance);
+}
+
 void tw_events_on_stop(void *user, struct tw_instance *instance)
 {
     struct tw_events *e = user;
 
-    tw_events_on_flush(user, instance);
-    pthread_mutex_lock(&e->lock);
+    if (e->config.stop)
+        e->config.stop(e->config.user, instance);
+    else
+        tw_events_end(e, instance);
+}
+
+void tw_events_end(struct tw_events *events, struct tw_instance *instance)
+{
+    tw_events_on_flush(events, instance);
+    pthread_mutex_lock(&events->lock);
     for (unsigned slot = 0; slot < TW_CATEGORY_SESSIONS_MAX; slot++) {
-        if (e->instance[slot] != instance)
+        if (events->instance[slot] != instance)
             continue;
-        tw_categories_disable(e->categories, slot);
-        e->instance[slot] = NULL;
+        tw_categories_disable(events->categories, slot);
+        events->instance[slot] = NULL;
         tw_instance_unref(instance);
     }
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&events->lock);
     tw_instance_done(instance);
+}
+
+/* instance NULL: of all sessions. */
+static void flush_thread(struct tw_events *e, const struct tw_instance *instance)
+{
+    struct thread *t = pthread_getspecific(e->key);
+
+    for (size_t slot = 0; t && slot < TW_CATEGORY_SESSIONS_MAX; slot++) {
+        const struct place *place = &t->place[slot];
+
+        if (place->sequence && (!instance || place->instance == instance))
+            tw_writer_flush(place->sequence->writer);
+    }
 }
 
 void tw_events_on_flush(void *user, struct tw_instance *instance)
 {
-    struct tw_events *e = user;
-    struct thread *t = pthread_getspecific(e->key);
+    flush_thread(user, instance);
+}
 
-    for (size_t slot = 0; t && slot < TW_CATEGORY_SESSIONS_MAX; slot++)
-        if (t->sequence[slot].events && t->sequence[slot].instance == instance)
-            tw_writer_flush(tw_track_events_writer(t->sequence[slot].events));
+void tw_events_flush(struct tw_events *events)
+{
+    flush_thread(events, NULL);
 }
 
 /* ---- the data source ---- */
 
-int tw_events_make(struct tw_events **ret_events, struct tw_category *categories, size_t n,
-                   enum tw_exhausted policy)
+int tw_events_make(struct tw_events **ret_events, const struct tw_events_config *config)
 {
     struct tw_events *e = calloc(1, sizeof(*e));
     int r;
@@ -242,25 +297,23 @@ int tw_events_make(struct tw_events **ret_events, struct tw_category *categories
         return -EAGAIN; /* the process has too many */
     }
     pthread_mutex_init(&e->lock, NULL);
-    e->policy = policy;
-    r = tw_categories_new(&e->categories, categories, n);
+    r = tw_categories_new(&e->categories, config->categories, config->n_categories);
     if (r) {
         tw_events_free(e);
         return r;
     }
-    e->list = categories;
-    e->n = n;
-    for (size_t i = 0; i < n; i++)
-        categories[i].events = e;
+    e->config = *config;
+    for (size_t i = 0; i < config->n_categories; i++)
+        config->categories[i].events = e;
     *ret_events = e;
     return 0;
 }
 
 int tw_events_new(struct tw_events **ret_events, struct tw_producer *producer,
-                  struct tw_category *categories, size_t n, enum tw_exhausted policy)
+                  const struct tw_events_config *config)
 {
     struct tw_events *e;
-    int r = tw_events_make(&e, categories, n, policy);
+    int r = tw_events_make(&e, config);
 
     if (r)
         return r;
@@ -295,13 +348,17 @@ void tw_events_free(struct tw_events *events)
     tw_categories_free(events->categories);
     for (size_t slot = 0; slot < TW_CATEGORY_SESSIONS_MAX; slot++)
         tw_instance_unref(events->instance[slot]);
-    for (size_t i = 0; i < events->n; i++)
-        events->list[i].events = NULL;
+    for (size_t i = 0; i < events->config.n_categories; i++)
+        events->config.categories[i].events = NULL;
     pthread_mutex_destroy(&events->lock);
     free(events);
 }
 
-uint64_t tw_events_lost(const struct tw_events *events)
+void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret_stats)
 {
-    return atomic_load_explicit(&events->lost, memory_order_relaxed);
+    *ret_stats = (struct tw_events_stats){
+        .events = atomic_load_explicit(&events->written, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&events->bytes, memory_order_relaxed),
+        .lost = atomic_load_explicit(&events->lost, memory_order_relaxed),
+    };
 }

@@ -8,8 +8,8 @@
 #include "tracewire/track_event.h"
 
 /* Not registered yet. Results of tw_categories_new(). */
-TW_MUST_USE int tw_events_make(struct tw_events **ret_events, struct tw_category *categories,
-                               size_t n, enum tw_exhausted policy);
+TW_MUST_USE int tw_events_make(struct tw_events **ret_events,
+                               const struct tw_events_config *config);
 /* The callbacks of the data source; user is the tw_events. */
 void tw_events_on_start(void *user, struct tw_instance *instance);
 void tw_events_on_stop(void *user, struct tw_instance *instance);

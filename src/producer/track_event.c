@@ -69,7 +69,7 @@ static bool is_named(const struct event *event)
     return event->name || event->dynamic_name;
 }
 
-static void tell_of_strings(struct tw_track_events *ev, const struct event *event)
+static void tell_of_strings(struct tw_event_sequence *ev, const struct event *event)
 {
     struct tw_bytes rest = tw_bytes_of_str(is_named(event) ? event->category : ""), part;
     bool open = false;
@@ -83,7 +83,7 @@ static void tell_of_strings(struct tw_track_events *ev, const struct event *even
         tw_writer_unnest(ev->writer);
 }
 
-static void put_name(struct tw_track_events *ev, const struct event *event)
+static void put_name(struct tw_event_sequence *ev, const struct event *event)
 {
     REQ("TW-EVT-043");
     if (!event->dynamic_name)
@@ -94,7 +94,7 @@ static void put_name(struct tw_track_events *ev, const struct event *event)
                       ev->without_dynamic_names ? FILTERED : event->dynamic_name);
 }
 
-static void put_strings(struct tw_track_events *ev, const struct event *event)
+static void put_strings(struct tw_event_sequence *ev, const struct event *event)
 {
     REQ("TW-EVT-004");
     struct tw_bytes rest = tw_bytes_of_str(event->category), part;
@@ -106,7 +106,7 @@ static void put_strings(struct tw_track_events *ev, const struct event *event)
 
 /* ---- slices and instants ---- */
 
-static int write_on(struct tw_track_events *ev, const struct event *event, uint64_t track)
+static int write_on(struct tw_event_sequence *ev, const struct event *event, uint64_t track)
 {
     struct tw_trace_writer *w = ev->writer;
 
@@ -123,7 +123,7 @@ static int write_on(struct tw_track_events *ev, const struct event *event, uint6
     return tw_writer_end(w);
 }
 
-int tw_track_event(struct tw_track_events *ev, enum tw_event_type type, const char *category,
+int tw_track_event(struct tw_event_sequence *ev, enum tw_event_type type, const char *category,
                    const char *name, const struct tw_extra *extras, size_t n_extras)
 {
     struct event event = {type, category, name, tw_extras_name(extras, n_extras), extras, n_extras};
@@ -135,24 +135,9 @@ int tw_track_event(struct tw_track_events *ev, enum tw_event_type type, const ch
     return r ? r : write_on(ev, &event, track);
 }
 
-int tw_track_begin(struct tw_track_events *events, const char *category, const char *name)
-{
-    return tw_track_event(events, TW_EVENT_SLICE_BEGIN, category, name, NULL, 0);
-}
-
-int tw_track_instant(struct tw_track_events *events, const char *category, const char *name)
-{
-    return tw_track_event(events, TW_EVENT_MOMENT, category, name, NULL, 0);
-}
-
-int tw_track_end(struct tw_track_events *events)
-{
-    return tw_track_event(events, TW_EVENT_SLICE_END, NULL, NULL, NULL, 0);
-}
-
 /* ---- counters ---- */
 
-static int describe_counter(struct tw_track_events *ev, const char *name, uint64_t uuid)
+static int describe_counter(struct tw_event_sequence *ev, const char *name, uint64_t uuid)
 {
     REQ("TW-EVT-032");
     struct tw_trace_writer *w = ev->writer;
@@ -168,17 +153,17 @@ static int describe_counter(struct tw_track_events *ev, const char *name, uint64
     return tw_writer_end(w);
 }
 
-int tw_track_counter(struct tw_track_events *events, const char *name, int64_t value)
+int tw_track_counter(struct tw_event_sequence *ev, const char *name, int64_t value)
 {
-    struct tw_trace_writer *w = events->writer;
-    uint64_t uuid = tw_track_uuid(events, name, COUNTER_ID);
-    int r = tw_sequence_ensure_state(events);
+    struct tw_trace_writer *w = ev->writer;
+    uint64_t uuid = tw_track_uuid(ev, name, COUNTER_ID);
+    int r = tw_sequence_ensure_state(ev);
 
-    if (!r && !tw_track_is_known(events, uuid))
-        r = describe_counter(events, name, uuid);
+    if (!r && !tw_track_is_known(ev, uuid))
+        r = describe_counter(ev, name, uuid);
     if (r)
         return r;
-    tw_sequence_begin_packet(events);
+    tw_sequence_begin_packet(ev);
     tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
     tw_writer_u64(w, EVENT_TYPE, TYPE_COUNTER);
     tw_writer_u64(w, EVENT_TRACK_UUID, uuid);

@@ -26,20 +26,20 @@ enum { END_MS = 3000 };
 /* Milliseconds without a service after which whoever waits at a terminal should know. */
 enum { LONELY_MS = 1000 };
 
-struct source {
-    struct produce *produce;
-    const char *name;
-    bool track_events;
-};
+#define NUMBERED "tw.seq"
 
-/* The threads of one instance. */
+/* The threads of one instance of NUMBERED. */
 struct run {
     struct run *next;
     struct tw_workers *workers;
     bool stopping; /* the service waits for the end */
-    /* Where the session of track events is among those that categories are on for. */
-    struct tw_categories *categories; /* NULL: it has none */
-    unsigned slot;
+};
+
+/* The threads that write track events, for all sessions. */
+struct writing {
+    struct tw_workers *workers; /* NULL before the first */
+    uint32_t sessions;
+    struct tw_instance *last; /* of the last session, which waits for the threads; else NULL */
 };
 
 struct produce {
@@ -48,9 +48,9 @@ struct produce {
     struct tw_producer *producer;
     struct tw_io producer_io, done_io;
     struct tw_timer end, last, lonely;
-    struct source sources[2];
-    struct tw_category category; /* of all that is written */
-    struct tw_categories *categories;
+    struct tw_category category; /* of all track events */
+    struct tw_events *events;
+    struct writing writing;
     struct run *runs;
     struct tw_produced produced;
     bool ending; /* what is written now is the last */
@@ -58,60 +58,37 @@ struct produce {
     int error;
 };
 
-/* ---- instances ---- */
+/* ---- instances of numbered packets ---- */
 
-static void free_run(struct run *run)
+/* instance NULL: those of the track events. */
+static int start_workers(struct produce *p, struct tw_instance *instance,
+                         struct tw_workers **ret_workers)
 {
-    if (!run)
-        return;
-    tw_workers_free(run->workers);
-    if (run->categories)
-        tw_categories_disable(run->categories, run->slot);
-    free(run);
-}
-
-static int new_run(struct run **ret_run, const struct source *source, struct tw_instance *instance)
-{
-    struct produce *p = source->produce;
-    struct run *run = calloc(1, sizeof(*run));
     struct tw_workers_config config = {
         .options = p->options,
         .instance = instance,
         .produced = &p->produced,
+        .category = &p->category,
         .done_fd = p->done_io.fd,
     };
-    int r = 0;
+    int r = tw_workers_start(ret_workers, &config);
 
-    if (!run)
-        return -ENOMEM;
-    if (source->track_events) {
-        config.category = &p->category;
-        r = tw_categories_enable(p->categories, tw_instance_config_bytes(instance), &config.slot);
-        run->categories = r ? NULL : p->categories;
-        run->slot = config.slot;
-    }
-    if (!r)
-        r = tw_workers_start(&run->workers, &config);
-    if (r) {
-        free_run(run);
-        return r;
-    }
-    *ret_run = run;
-    return 0;
+    if (r)
+        tw_log(TW_LOG_ERROR, "cannot write for %s: %s", instance ? NUMBERED : "track_event",
+               tw_err_str(r));
+    return r;
 }
 
 static void on_start(void *user, struct tw_instance *instance)
 {
-    struct source *source = user;
-    struct produce *p = source->produce;
+    struct produce *p = user;
     struct run *run;
-    int r;
 
     if (p->ending)
         return;
-    r = new_run(&run, source, instance);
-    if (r) {
-        tw_log(TW_LOG_ERROR, "cannot write for %s: %s", source->name, tw_err_str(r));
+    run = calloc(1, sizeof(*run));
+    if (!run || start_workers(p, instance, &run->workers)) {
+        free(run);
         return;
     }
     run->next = p->runs;
@@ -132,13 +109,13 @@ static void remove_run(struct run **at)
     struct run *run = *at;
 
     *at = run->next;
-    free_run(run);
+    tw_workers_free(run->workers);
+    free(run);
 }
 
 static void on_stop(void *user, struct tw_instance *instance)
 {
-    struct source *source = user;
-    struct run **at = find_run(source->produce, instance);
+    struct run **at = find_run(user, instance);
 
     if (*at && !tw_workers_done((*at)->workers)) {
         (*at)->stopping = true; /* they see it themselves; on_done() does the rest */
@@ -149,12 +126,80 @@ static void on_stop(void *user, struct tw_instance *instance)
     tw_instance_done(instance);
 }
 
+static void end_stopped_runs(struct produce *p)
+{
+    for (struct run **at = &p->runs; *at;) {
+        struct run *run = *at;
+
+        if (run->stopping && tw_workers_done(run->workers)) {
+            tw_instance_done(tw_workers_instance(run->workers));
+            remove_run(at);
+        } else {
+            at = &run->next;
+        }
+    }
+}
+
+/* ---- sessions of track events ---- */
+
+static bool is_writing(const struct produce *p)
+{
+    return p->writing.workers && !tw_workers_done(p->writing.workers);
+}
+
+static void begin_writing(struct produce *p)
+{
+    if (p->ending || is_writing(p))
+        return;
+    tw_workers_free(p->writing.workers);
+    p->writing.workers = NULL;
+    (void)start_workers(p, NULL, &p->writing.workers);
+}
+
+static void on_events_start(void *user, struct tw_instance *instance)
+{
+    struct produce *p = user;
+
+    (void)instance;
+    p->writing.sessions++;
+    begin_writing(p);
+}
+
+/* The threads end what they have begun before the last session does. */
+static void on_events_stop(void *user, struct tw_instance *instance)
+{
+    struct produce *p = user;
+    struct writing *w = &p->writing;
+
+    if (--w->sessions == 0 && is_writing(p) && !w->last) {
+        tw_workers_stop(w->workers);
+        w->last = tw_instance_ref(instance); /* on_done() does the rest */
+    } else {
+        tw_events_end(p->events, instance);
+    }
+}
+
+static void end_last_session(struct produce *p)
+{
+    struct writing *w = &p->writing;
+
+    if (!w->last || is_writing(p))
+        return;
+    tw_events_end(p->events, w->last);
+    tw_instance_unref(w->last);
+    w->last = NULL;
+    if (w->sessions > 0) /* one that came meanwhile */
+        begin_writing(p);
+}
+
+/* ---- the end ---- */
+
 static bool all_done(const struct produce *p)
 {
     for (const struct run *run = p->runs; run; run = run->next)
         if (!tw_workers_done(run->workers))
             return false;
-    return true;
+    return !is_writing(p);
 }
 
 static void check_finished(struct produce *p)
@@ -164,7 +209,7 @@ static void check_finished(struct produce *p)
 
     tw_producer_stats(p->producer, &stats);
     /* What is set up but not started yet will want its packets, too. */
-    counted = p->options->count && p->runs && stats.setups == stats.starts;
+    counted = p->options->count && (p->runs || p->writing.workers) && stats.setups == stats.starts;
     if ((p->ending || counted) && all_done(p) && tw_producer_idle(p->producer))
         p->finished = true;
 }
@@ -177,16 +222,8 @@ static void on_done(struct tw_io *io, uint32_t events)
 
     (void)events;
     (void)n;
-    for (struct run **at = &p->runs; *at;) {
-        struct run *run = *at;
-
-        if (run->stopping && tw_workers_done(run->workers)) {
-            tw_instance_done(tw_workers_instance(run->workers));
-            remove_run(at);
-        } else {
-            at = &run->next;
-        }
-    }
+    end_stopped_runs(p);
+    end_last_session(p);
 }
 
 /* ---- the loop ---- */
@@ -208,6 +245,8 @@ static void begin_to_end(struct produce *p)
     p->ending = true;
     for (struct run *run = p->runs; run; run = run->next)
         tw_workers_stop(run->workers);
+    if (p->writing.workers)
+        tw_workers_stop(p->writing.workers);
     p->error = tw_timer_set(tw_loop_timers(p->loop), &p->last,
                             tw_clock_ns(CLOCK_MONOTONIC) + END_MS * TW_NS_PER_MS);
 }
@@ -237,19 +276,24 @@ static void on_lonely(struct tw_timer *timer)
                p->options->socket);
 }
 
-static int add_source(struct produce *p, struct source *source)
+static int add_sources(struct produce *p)
 {
-    struct tw_data_source_config config = {
-        .name = source->name,
-        .ops = {.start = on_start, .stop = on_stop},
-        .user = source,
-        .handles_incremental_state_clear = source->track_events,
+    struct tw_events_config events = {
+        .categories = &p->category,
+        .n_categories = 1,
+        .policy = p->options->stall ? TW_EXHAUSTED_STALL : TW_EXHAUSTED_DEFAULT,
+        .start = on_events_start,
+        .stop = on_events_stop,
+        .user = p,
     };
+    struct tw_data_source_config numbered = {
+        .name = NUMBERED,
+        .ops = {.start = on_start, .stop = on_stop},
+        .user = p,
+    };
+    int r = tw_events_new(&p->events, p->producer, &events);
 
-    if (source->track_events)
-        config.descriptor = tw_categories_descriptor(p->categories);
-    source->produce = p;
-    return tw_producer_register(p->producer, &config);
+    return r ? r : tw_producer_register(p->producer, &numbered);
 }
 
 static int set_up_loop(struct produce *p)
@@ -279,12 +323,10 @@ static int set_up_producer(struct produce *p)
         .name = p->options->name,
         .scraping = TW_SCRAPING_ON,
     };
-    int r = tw_categories_new(&p->categories, &p->category, 1);
+    int r = tw_producer_open(&p->producer, &config);
 
     if (!r)
-        r = tw_producer_open(&p->producer, &config);
-    for (size_t i = 0; !r && i < TW_ARRAY_LEN(p->sources); i++)
-        r = add_source(p, &p->sources[i]);
+        r = add_sources(p);
     if (r)
         return r;
     r = tw_timer_set(tw_loop_timers(p->loop), &p->lonely,
@@ -311,11 +353,15 @@ static void print_name(const char *name)
 
 static void print_summary(struct produce *p, const struct tw_producer_stats *s)
 {
+    struct tw_events_stats e;
+
+    tw_events_stats(p->events, &e);
     printf("{\"name\": ");
     print_name(p->options->name);
     printf(", \"packets\": %llu, \"events\": %llu, \"bytes\": %llu, \"lost\": %llu",
-           (unsigned long long)p->produced.packets, (unsigned long long)p->produced.events,
-           (unsigned long long)p->produced.bytes, (unsigned long long)p->produced.lost);
+           (unsigned long long)p->produced.packets, (unsigned long long)e.events,
+           (unsigned long long)(p->produced.bytes + e.bytes),
+           (unsigned long long)(p->produced.lost + e.lost));
     printf(", \"sessions\": %llu, \"setups\": %llu, \"starts\": %llu, \"stops\": %llu"
            ", \"flushes\": %llu, \"commits\": %llu}\n",
            (unsigned long long)s->connects, (unsigned long long)s->setups,
@@ -333,11 +379,13 @@ static void tear_down(struct produce *p)
     tw_producer_close(p->producer);
     while (p->runs)
         remove_run(&p->runs);
-    tw_categories_free(p->categories);
-    tw_fd_close(&p->done_io.fd);
-    tw_loop_free(p->loop);
+    tw_workers_free(p->writing.workers);
+    tw_instance_unref(p->writing.last);
     if (!p->error)
         print_summary(p, &stats);
+    tw_events_free(p->events);
+    tw_fd_close(&p->done_io.fd);
+    tw_loop_free(p->loop);
 }
 
 static void turn(struct produce *p)
@@ -358,7 +406,6 @@ int tw_produce_run(const struct tw_produce_options *options)
         .end = {.fn = on_end},
         .last = {.fn = on_last},
         .lonely = {.fn = on_lonely},
-        .sources = {{.name = "track_event", .track_events = true}, {.name = "tw.seq"}},
         .category = TW_CATEGORY("tracewire", "What tracewire produce does", NULL),
     };
 

@@ -45,7 +45,7 @@ struct tw_workers {
 static bool may_go_on(const struct tw_workers *all)
 {
     return !atomic_load_explicit(&all->stop, memory_order_relaxed) &&
-           tw_instance_active(all->config.instance);
+           (!all->config.instance || tw_instance_active(all->config.instance));
 }
 
 /* Waits for tick n of a thread that began at begin_ns; false when it is to end. */
@@ -86,13 +86,14 @@ static void write_numbered(struct tw_trace_writer *w, const struct tw_workers *a
     (void)tw_writer_end(w); /* what is lost is counted by the writer */
 }
 
-static void run_numbered(struct tw_workers *all, enum tw_exhausted policy)
+static void run_numbered(struct tw_workers *all)
 {
+    bool stall = all->config.options->stall;
     uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC), count = all->config.options->count;
     struct tw_writer_stats stats;
     struct tw_trace_writer *w;
 
-    if (tw_writer_new(&w, all->config.instance, policy))
+    if (tw_writer_new(&w, all->config.instance, stall ? TW_EXHAUSTED_STALL : TW_EXHAUSTED_DEFAULT))
         return;
     for (uint64_t n = 0; (!count || n < count) && wait_for_tick(all, begin, n); n++)
         write_numbered(w, all, n);
@@ -103,38 +104,24 @@ static void run_numbered(struct tw_workers *all, enum tw_exhausted policy)
     tw_writer_free(w);
 }
 
-static uint64_t write_events(struct tw_track_events *ev, const struct tw_workers_config *config,
-                             uint64_t n)
+static void write_events(const struct tw_category *category, uint64_t n)
 {
-    const char *category = config->category->name;
-    uint64_t written;
-
-    if (!tw_category_on_for(config->category, config->slot))
-        return 0;
-    written = tw_track_begin(ev, category, "work") == 0;
+    TW_EVENT_BEGIN(category, "work");
     if (n % RARE == 0) {
-        written += tw_track_instant(ev, category, "mark") == 0;
-        written += tw_track_counter(ev, "ticks", (int64_t)n) == 0;
+        TW_EVENT_INSTANT(category, "mark");
+        TW_EVENT_COUNTER(category, "ticks", (int64_t)n);
     }
-    return written + (tw_track_end(ev) == 0);
+    TW_EVENT_END(category);
 }
 
-static void run_events(struct tw_workers *all, enum tw_exhausted policy)
+static void run_events(struct tw_workers *all)
 {
+    const struct tw_category *category = all->config.category;
     uint64_t begin = tw_clock_ns(CLOCK_MONOTONIC), count = all->config.options->count;
-    struct tw_track_events *ev;
-    struct tw_writer_stats stats;
-    uint64_t events = 0;
 
-    if (tw_track_events_new(&ev, all->config.instance, policy))
-        return;
     for (uint64_t n = 0; (!count || n < count) && wait_for_tick(all, begin, n); n++)
-        events += write_events(ev, &all->config, n);
-    tw_writer_stats(tw_track_events_writer(ev), &stats);
-    atomic_fetch_add(&all->config.produced->events, events);
-    atomic_fetch_add(&all->config.produced->bytes, stats.bytes);
-    atomic_fetch_add(&all->config.produced->lost, stats.lost);
-    tw_track_events_free(ev);
+        write_events(category, n);
+    tw_events_flush(category->events);
 }
 
 static void one_less(struct tw_workers *all)
@@ -152,13 +139,11 @@ static void one_less(struct tw_workers *all)
 static void *run(void *arg)
 {
     struct worker *w = arg;
-    bool stall = w->all->config.options->stall;
-    enum tw_exhausted policy = stall ? TW_EXHAUSTED_STALL : TW_EXHAUSTED_DEFAULT;
 
-    if (w->all->config.category)
-        run_events(w->all, policy);
+    if (w->all->config.instance)
+        run_numbered(w->all);
     else
-        run_numbered(w->all, policy);
+        run_events(w->all);
     one_less(w->all);
     return NULL;
 }
@@ -196,7 +181,8 @@ int tw_workers_start(struct tw_workers **ret_workers, const struct tw_workers_co
     }
     for (size_t i = 0; i < payload; i++)
         all->payload[i] = (char)('a' + i % 26);
-    tw_instance_ref(all->config.instance);
+    if (all->config.instance)
+        tw_instance_ref(all->config.instance);
     atomic_init(&all->live, (uint32_t)n);
     r = start_threads(all);
     if (r) {

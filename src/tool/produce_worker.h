@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads of `tracewire produce` that write for one instance of a data source. */
+/* The threads of `tracewire produce`: those that write numbered packets for one instance of the
+ * data source, or those that write track events for all sessions. */
 #pragma once
 
 #include <stdatomic.h>
@@ -8,11 +9,10 @@
 #include "tracewire/producer.h"
 #include "tracewire/track_event.h"
 
-/* What was written, by all threads. */
+/* The numbered packets, of all threads. */
 struct tw_produced {
-    _Atomic uint64_t packets; /* numbered ones */
-    _Atomic uint64_t events;  /* track events */
-    _Atomic uint64_t bytes;   /* of all packets */
+    _Atomic uint64_t packets; /* written */
+    _Atomic uint64_t bytes;   /* of them */
     _Atomic uint64_t lost;
 };
 
@@ -20,10 +20,10 @@ struct tw_workers;
 
 struct tw_workers_config {
     const struct tw_produce_options *options;
-    struct tw_instance *instance; /* a reference is taken */
+    struct tw_instance
+        *instance; /* of numbered packets, a reference is taken; NULL: track events */
     struct tw_produced *produced;
-    const struct tw_category *category; /* of the track events; NULL: numbered packets */
-    unsigned slot;                      /* of the session, for the category */
+    const struct tw_category *category; /* of track events */
     int done_fd;                        /* an eventfd: written when the last thread is done */
 };
 

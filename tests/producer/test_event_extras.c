@@ -27,6 +27,7 @@ static void world_init(struct world *w, uint32_t field)
     uint8_t buf[CONFIG_MAX], *nested;
     struct tw_writer config = tw_writer_of(buf, sizeof(buf));
     struct tw_bytes bytes = {.p = buf};
+    struct tw_events_config events = {.n_categories = 1, .policy = TW_EXHAUSTED_DROP};
     struct tw_source_config parsed;
 
     nested = tw_put_begin(&config, 113);
@@ -36,7 +37,8 @@ static void world_init(struct world *w, uint32_t field)
     bytes.n = tw_writer_size(&config);
     *w = (struct world){.category = TW_CATEGORY("net", NULL, NULL),
                         .service.arbiter = fake_arbiter(SHM, 4096, TW_PAGE_DIV1, false)};
-    assert_int_equal(tw_events_make(&w->events, &w->category, 1, TW_EXHAUSTED_DROP), 0);
+    events.categories = &w->category;
+    assert_int_equal(tw_events_make(&w->events, &events), 0);
     assert_int_equal(tw_source_config_read(bytes, &parsed), 0);
     assert_int_equal(tw_instance_new(&w->instance, w->service.arbiter, 1, bytes, &parsed), 0);
     atomic_store(&w->instance->active, true);
@@ -45,9 +47,11 @@ static void world_init(struct world *w, uint32_t field)
 
 static struct fake_packets world_end(struct world *w)
 {
+    struct tw_events_stats stats;
     struct fake_packets packets;
 
-    assert_int_equal(tw_events_lost(w->events), 0);
+    tw_events_stats(w->events, &stats);
+    assert_int_equal(stats.lost, 0);
     tw_events_free(w->events);
     (void)fake_service_pump(&w->service);
     packets = fake_service_packets(&w->service, 1);

@@ -24,12 +24,28 @@ struct world {
     struct tw_events *events;
 };
 
-static void world_init(struct world *w)
+static void world_init_with(struct world *w, struct tw_events_config config)
 {
     *w = (struct world){.list = {[NET] = TW_CATEGORY("net", NULL, NULL),
                                  [DISK] = TW_CATEGORY("disk", NULL, NULL),
                                  [BOTH] = TW_CATEGORY("net,disk", NULL, NULL)}};
-    assert_int_equal(tw_events_make(&w->events, w->list, CATEGORIES, TW_EXHAUSTED_DROP), 0);
+    config.categories = w->list;
+    config.n_categories = CATEGORIES;
+    config.policy = TW_EXHAUSTED_DROP;
+    assert_int_equal(tw_events_make(&w->events, &config), 0);
+}
+
+static void world_init(struct world *w)
+{
+    world_init_with(w, (struct tw_events_config){0});
+}
+
+static struct tw_events_stats stats_of(const struct world *w)
+{
+    struct tw_events_stats stats;
+
+    tw_events_stats(w->events, &stats);
+    return stats;
 }
 
 /* A session that wants everything but one category. */
@@ -106,7 +122,7 @@ static void a_session_gets_what_it_wants(void **state)
     assert_int_equal(value_at(&packets.list[packets.n - 1], PATH(11, 9)), 2);
     fake_packets_free(&packets);
     assert_int_equal(events_of(&b, 1), 2);
-    assert_int_equal(tw_events_lost(w.events), 0);
+    assert_int_equal(stats_of(&w).lost, 0);
     tw_events_free(w.events);
     session_deinit(&a);
     session_deinit(&b);
@@ -163,8 +179,8 @@ static void a_later_session_has_a_sequence_of_its_own(void **state)
     session_deinit(&b);
 }
 
-/* Between the end of a session and its callback. */
-static void an_event_for_a_session_that_ends_is_not_lost(void **state)
+/* The memory goes with the connection, some time before the callback says so. */
+static void an_event_without_a_connection_is_not_lost(void **state)
 {
     struct session s;
     struct world w;
@@ -172,13 +188,69 @@ static void an_event_for_a_session_that_ends_is_not_lost(void **state)
     (void)state;
     world_init(&w);
     start(&w, &s, SHM, "none");
-    atomic_store(&s.instance->active, false);
+    tw_arbiter_kill(s.service.arbiter);
     TW_EVENT_INSTANT(&w.list[NET], "late");
-    assert_int_equal(tw_events_lost(w.events), 0);
+    assert_int_equal(stats_of(&w).lost, 0);
     stop(&w, &s);
     assert_int_equal(events_of(&s, 1), 0);
     tw_events_free(w.events);
     session_deinit(&s);
+}
+
+static void remember(void *user, struct tw_instance *instance)
+{
+    *(struct tw_instance **)user = instance;
+}
+
+/* As long as it has not ended, what was begun can be ended. */
+static void a_program_may_end_a_session_later(void **state)
+{
+    struct tw_instance *started = NULL, *stopped = NULL;
+    struct session s;
+    struct world w;
+
+    (void)state;
+    world_init_with(&w, (struct tw_events_config){.start = remember, .user = &started});
+    start(&w, &s, SHM, "none");
+    assert_ptr_equal(started, s.instance);
+    stop(&w, &s);
+    tw_events_free(w.events);
+    session_deinit(&s);
+
+    world_init_with(&w, (struct tw_events_config){.stop = remember, .user = &stopped});
+    start(&w, &s, SHM, "none");
+    TW_EVENT_BEGIN(&w.list[NET], "begun");
+    stop(&w, &s);
+    assert_ptr_equal(stopped, s.instance);
+    assert_false(atomic_load(&s.instance->stopped));
+    TW_EVENT_END(&w.list[NET]);
+    tw_events_end(w.events, stopped);
+    assert_true(atomic_load(&s.instance->stopped));
+    TW_EVENT_INSTANT(&w.list[NET], "nobody wants it");
+    assert_int_equal(events_of(&s, 1), 2);
+    tw_events_free(w.events);
+    session_deinit(&s);
+}
+
+static void a_thread_may_hand_over_what_it_wrote(void **state)
+{
+    struct session a, b;
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    start(&w, &a, SHM, "none");
+    start(&w, &b, SHM, "none");
+    TW_EVENT_INSTANT(&w.list[NET], "first");
+    assert_int_equal(events_of(&a, 1), 0);
+    tw_events_flush(w.events);
+    assert_int_equal(events_of(&a, 1), 1);
+    assert_int_equal(events_of(&b, 1), 1);
+    stop(&w, &a);
+    stop(&w, &b);
+    tw_events_free(w.events);
+    session_deinit(&a);
+    session_deinit(&b);
 }
 
 static void losses_are_counted(void **state)
@@ -191,9 +263,9 @@ static void losses_are_counted(void **state)
     start(&w, &s, SMALL, "none");
     for (int i = 0; i < 1000; i++)
         TW_EVENT_INSTANT(&w.list[NET], "event");
-    assert_true(tw_events_lost(w.events) > 0);
+    assert_true(stats_of(&w).lost > 0);
     stop(&w, &s);
-    assert_int_equal(events_of(&s, 1) + tw_events_lost(w.events), 1000);
+    assert_int_equal(events_of(&s, 1) + stats_of(&w).lost, 1000);
     tw_events_free(w.events);
     session_deinit(&s);
 }
@@ -247,6 +319,8 @@ static void a_thread_that_ends_has_handed_over_what_it_wrote(void **state)
         pthread_join(thread[i], NULL);
     for (uint16_t id = 1; id <= THREADS; id++)
         assert_int_equal(events_of(&s, id), 2 * EVENTS);
+    assert_int_equal(stats_of(&w).events, THREADS * 2 * EVENTS);
+    assert_true(stats_of(&w).bytes > stats_of(&w).events);
     stop(&w, &s);
     tw_events_free(w.events);
     session_deinit(&s);
@@ -296,7 +370,9 @@ int main(void)
         tw_unit_test(a_session_gets_what_it_wants),
         tw_unit_test(what_is_off_costs_nothing),
         tw_unit_test(a_later_session_has_a_sequence_of_its_own),
-        tw_unit_test(an_event_for_a_session_that_ends_is_not_lost),
+        tw_unit_test(an_event_without_a_connection_is_not_lost),
+        tw_unit_test(a_program_may_end_a_session_later),
+        tw_unit_test(a_thread_may_hand_over_what_it_wrote),
         tw_unit_test(losses_are_counted),
         tw_unit_test(a_config_that_is_none_gets_nothing),
         tw_unit_test(a_thread_that_ends_has_handed_over_what_it_wrote),

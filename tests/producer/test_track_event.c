@@ -12,6 +12,7 @@
 #include "producer/event_clock.h"
 #include "producer/instance.h"
 #include "producer/trace_writer.h"
+#include "producer/track_event.h"
 #include "tests/producer/fake_service.h"
 #include "tests/producer/paths.h"
 #include "wire/writer.h"
@@ -21,7 +22,7 @@ enum { SHM = 64 * 1024, CONFIG_MAX = 64 };
 struct fixture {
     struct fake_service service;
     struct tw_instance *instance;
-    struct tw_track_events *events;
+    struct tw_event_sequence *events;
     uint16_t id;
 };
 
@@ -33,8 +34,8 @@ static void fixture_init_for(struct fixture *f, size_t shm_size, struct tw_bytes
     f->service.arbiter = fake_arbiter(shm_size, 4096, TW_PAGE_DIV1, false);
     assert_int_equal(tw_source_config_read(config, &parsed), 0);
     assert_int_equal(tw_instance_new(&f->instance, f->service.arbiter, 1, config, &parsed), 0);
-    assert_int_equal(tw_track_events_new(&f->events, f->instance, TW_EXHAUSTED_DEFAULT), 0);
-    f->id = tw_track_events_writer(f->events)->reg->id;
+    assert_int_equal(tw_event_sequence_new(&f->events, f->instance, TW_EXHAUSTED_DEFAULT), 0);
+    f->id = f->events->writer->reg->id;
 }
 
 static void fixture_init(struct fixture *f, size_t shm_size)
@@ -59,12 +60,17 @@ static struct fake_packets fixture_end(struct fixture *f)
 {
     struct fake_packets packets;
 
-    tw_track_events_free(f->events);
+    tw_event_sequence_free(f->events);
     tw_instance_unref(f->instance);
     (void)fake_service_pump(&f->service);
     packets = fake_service_packets(&f->service, f->id);
     fake_service_deinit(&f->service);
     return packets;
+}
+
+static int instant(struct tw_event_sequence *ev, const char *category, const char *name)
+{
+    return tw_track_event(ev, TW_EVENT_MOMENT, category, name, NULL, 0);
 }
 
 static size_t count_cleared(const struct fake_packets *packets)
@@ -90,8 +96,8 @@ static void a_sequence_begins_with_who_it_is(void **state)
     REQ("TW-EVT-031");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_begin(f.events, "cat", "name"), 0);
-    assert_int_equal(tw_track_end(f.events), 0);
+    assert_int_equal(tw_track_event(f.events, TW_EVENT_SLICE_BEGIN, "cat", "name", NULL, 0), 0);
+    assert_int_equal(tw_track_event(f.events, TW_EVENT_SLICE_END, NULL, NULL, NULL, 0), 0);
     packets = fixture_end(&f);
     assert_int_equal(packets.n, 5);
     assert_int_equal(value_at(&packets.list[0], PATH(13)), 1);
@@ -119,7 +125,7 @@ static void a_packet_with_clocks_has_neither_event_nor_descriptor(void **state)
     fixture_init(&f, SHM);
     assert_int_equal(tw_track_counter(f.events, "count", 1), 0);
     atomic_fetch_add(&f.instance->generation, 1);
-    assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+    assert_int_equal(instant(f.events, "cat", "name"), 0);
     packets = fixture_end(&f);
     assert_int_equal(count_all(&packets, PATH(6)), 2);
     for (size_t i = 0; i < packets.n; i++)
@@ -156,7 +162,7 @@ static void deltas_add_up_to_the_time(void **state)
 
         fixture_init_clock(&f, false, units[i]);
         for (int n = 0; n < 500; n++)
-            assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+            assert_int_equal(instant(f.events, "cat", "name"), 0);
         after = tw_clock_ns(CLOCK_BOOTTIME);
         packets = fixture_end(&f);
         assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), 64);
@@ -184,7 +190,7 @@ static void timestamps_may_be_absolute(void **state)
         struct fixture f;
 
         fixture_init_clock(&f, true, rows[i].unit);
-        assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+        assert_int_equal(instant(f.events, "cat", "name"), 0);
         packets = fixture_end(&f);
         assert_int_equal(value_at(&packets.list[0], PATH(59, 58)), rows[i].clock);
         assert_int_equal(count_at(&packets.list[0], PATH(6)), rows[i].snapshots);
@@ -212,9 +218,9 @@ static void what_rounding_cuts_off_is_not_lost_and_time_may_go_back(void **state
     (void)state;
     fixture_init(&f, SHM);
     for (size_t i = 0; i < TW_ARRAY_LEN(rows); i++) {
-        tw_writer_begin(tw_track_events_writer(f.events));
-        tw_event_clock_stamp(&clock, tw_track_events_writer(f.events), rows[i].now);
-        assert_int_equal(tw_writer_end(tw_track_events_writer(f.events)), 0);
+        tw_writer_begin(f.events->writer);
+        tw_event_clock_stamp(&clock, f.events->writer, rows[i].now);
+        assert_int_equal(tw_writer_end(f.events->writer), 0);
     }
     packets = fixture_end(&f);
     assert_int_equal(packets.n, TW_ARRAY_LEN(rows));
@@ -227,7 +233,7 @@ static void what_rounding_cuts_off_is_not_lost_and_time_may_go_back(void **state
 
 static void a_config_that_is_none_is_refused(void **state)
 {
-    struct tw_track_events *events = NULL;
+    struct tw_event_sequence *events = NULL;
     struct fake_packets packets;
     struct fixture f;
 
@@ -236,7 +242,7 @@ static void a_config_that_is_none_is_refused(void **state)
     fixture_init(&f, SHM);
     f.instance->config[0] = 0x8a; /* cut short */
     f.instance->config_n = 1;
-    assert_int_equal(tw_track_events_new(&events, f.instance, TW_EXHAUSTED_DEFAULT),
+    assert_int_equal(tw_event_sequence_new(&events, f.instance, TW_EXHAUSTED_DEFAULT),
                      TW_E_TRUNCATED);
     assert_null(events);
     packets = fixture_end(&f);
@@ -255,8 +261,8 @@ static void kinds_of_strings_have_numbers_of_their_own(void **state)
     REQ("TW-EVT-014");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_instant(f.events, "cat", both), 0);
-    assert_int_equal(tw_track_instant(f.events, both, both), 0);
+    assert_int_equal(instant(f.events, "cat", both), 0);
+    assert_int_equal(instant(f.events, both, both), 0);
     packets = fixture_end(&f);
     assert_int_equal(packets.n, 5);
     assert_int_equal(value_at(&packets.list[3], PATH(12, 1, 1)), 1);
@@ -276,7 +282,7 @@ static void an_event_may_have_several_categories(void **state)
     REQ("TW-EVT-004");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_instant(f.events, "net,disk", "name"), 0);
+    assert_int_equal(instant(f.events, "net,disk", "name"), 0);
     packets = fixture_end(&f);
     assert_int_equal(packets.n, 4);
     assert_int_equal(count_at(&packets.list[3], PATH(12, 1, 2)), 2);
@@ -295,7 +301,7 @@ static void strings_are_told_once(void **state)
     (void)state;
     fixture_init(&f, SHM);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(tw_track_instant(f.events, "cat", i % 2 ? "odd" : "even"), 0);
+        assert_int_equal(instant(f.events, "cat", i % 2 ? "odd" : "even"), 0);
         assert_int_equal(tw_track_counter(f.events, "count", -i), 0);
     }
     packets = fixture_end(&f);
@@ -318,7 +324,7 @@ static void everything_is_told_again_when_the_service_asks(void **state)
     (void)state;
     fixture_init(&f, SHM);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(tw_track_instant(f.events, "cat", "name"), 0);
+        assert_int_equal(instant(f.events, "cat", "name"), 0);
         assert_int_equal(tw_track_counter(f.events, "count", i), 0);
         atomic_fetch_add(&f.instance->generation, 1);
     }
@@ -342,7 +348,7 @@ static void everything_is_told_again_after_a_loss(void **state)
     (void)state;
     fixture_init(&f, 4096);
     for (int i = 0; i < 1000; i++) {
-        lost += tw_track_instant(f.events, "cat", "name") != 0;
+        lost += instant(f.events, "cat", "name") != 0;
         if (i % 300 == 299)
             (void)fake_service_pump(&f.service);
     }
@@ -363,7 +369,7 @@ static void more_strings_than_the_table_holds_are_written_out(void **state)
     fixture_init(&f, SHM);
     for (int i = 0; i < 300; i++) {
         snprintf(names[i], sizeof(names[i]), "n%d", i);
-        assert_int_equal(tw_track_instant(f.events, "cat", names[i]), 0);
+        assert_int_equal(instant(f.events, "cat", names[i]), 0);
     }
     packets = fixture_end(&f);
     assert_int_equal(count_all(&packets, PATH(11, 10)) + count_all(&packets, PATH(11, 23)), 300);

@@ -77,14 +77,25 @@ const char *tw_consumer_why(const struct tw_consumer *consumer);
  * is -1 or the file the service shall write into (write_into_file), taken on success. */
 TW_MUST_USE int tw_consumer_enable_tracing(struct tw_consumer *consumer, struct tw_bytes config,
                                            int fd, tw_consumer_ended_fn ended, void *user);
+/* EnableTracing for the session that the connection has or gets by attaching: ended is called when
+ * that ends. */
+TW_MUST_USE int tw_consumer_await_end(struct tw_consumer *consumer, tw_consumer_ended_fn ended,
+                                      void *user);
+/* config is an encoded TraceConfig that differs from the session's in nothing but the names of
+ * producers. */
+TW_MUST_USE int tw_consumer_change_trace_config(struct tw_consumer *consumer,
+                                                struct tw_bytes config, tw_consumer_done_fn done,
+                                                void *user);
 /* For a config with deferred_start. */
 TW_MUST_USE int tw_consumer_start_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
                                           void *user);
 TW_MUST_USE int tw_consumer_disable_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
                                             void *user);
-/* timeout_ms is how long producers have; 0: the service decides. TW_E_REFUSED: not all were in
- * time. */
-TW_MUST_USE int tw_consumer_flush(struct tw_consumer *consumer, uint32_t timeout_ms,
+/* timeout_ms is how long producers have; 0: the service decides. flags are handed to them: in bits
+ * 0 to 3 why (1 every so often, 2 the trace ends, 3 it is cloned, 4 somebody wants it), in bits 4
+ * to 7 who began it (1 the service, 2 a command, 3 another consumer); 0 says nothing. TW_E_REFUSED:
+ * not all were in time. */
+TW_MUST_USE int tw_consumer_flush(struct tw_consumer *consumer, uint32_t timeout_ms, uint64_t flags,
                                   tw_consumer_done_fn done, void *user);
 /* Hands out every packet in the buffers, then done: TW_E_TRUNCATED when the last was cut off. */
 TW_MUST_USE int tw_consumer_read_buffers(struct tw_consumer *consumer, tw_consumer_packet_fn packet,
@@ -92,6 +103,17 @@ TW_MUST_USE int tw_consumer_read_buffers(struct tw_consumer *consumer, tw_consum
 /* Ends the session and forgets its data. */
 TW_MUST_USE int tw_consumer_free_buffers(struct tw_consumer *consumer, tw_consumer_done_fn done,
                                          void *user);
+/* Leaves the session to itself under a key that no other detached session of this user has. The
+ * connection may be closed then, and a later one attach. */
+TW_MUST_USE int tw_consumer_detach(struct tw_consumer *consumer, const char *key,
+                                   tw_consumer_done_fn done, void *user);
+/* Takes that session back. The answer is an AttachResponse, which has the session's config; its end
+ * is told to who asks for it, tw_consumer_await_end(). */
+TW_MUST_USE int tw_consumer_attach(struct tw_consumer *consumer, const char *key,
+                                   tw_consumer_reply_fn reply, void *user);
+/* The answer is a GetTraceStatsResponse. */
+TW_MUST_USE int tw_consumer_get_trace_stats(struct tw_consumer *consumer,
+                                            tw_consumer_reply_fn reply, void *user);
 /* Answers are QueryServiceStateResponse: pieces whose concatenation is the whole. */
 TW_MUST_USE int tw_consumer_query_service_state(struct tw_consumer *consumer, bool sessions_only,
                                                 tw_consumer_reply_fn reply, void *user);
@@ -102,6 +124,42 @@ TW_MUST_USE int tw_consumer_query_capabilities(struct tw_consumer *consumer,
  * types is a mask of ObservableEvents.Type; 0 ends the observation. */
 TW_MUST_USE int tw_consumer_observe_events(struct tw_consumer *consumer, uint32_t types,
                                            tw_consumer_reply_fn reply, void *user);
+
+/* The answer is a SaveTraceForBugreportResponse: no service of today saves one, and
+ * tw_clone_result_read() reads why. */
+TW_MUST_USE int tw_consumer_save_trace_for_bugreport(struct tw_consumer *consumer,
+                                                     tw_consumer_reply_fn reply, void *user);
+
+/* A session_id: whichever session has the highest bugreport_score. */
+#define TW_CLONE_FOR_BUGREPORT UINT64_MAX
+
+/* Which session to clone, and what the clone's trace says about the reason. All zero but the first
+ * or the second is fine. */
+struct tw_clone_args {
+    uint64_t session_id;
+    const char *unique_session_name; /* NULL: by session_id */
+    bool skip_trace_filter;
+    bool for_bugreport;                               /* producers are told when they are flushed */
+    const char *trigger_name, *trigger_producer_name; /* NULL: no trigger was the reason */
+    int32_t trigger_uid;
+    uint64_t trigger_boot_time_ns, trigger_delay_ms;
+};
+
+struct tw_clone_result {
+    bool success;
+    struct tw_bytes error; /* a text, inside the answer */
+    int64_t uuid_msb, uuid_lsb;
+    bool was_write_into_file;
+};
+
+/* Makes a copy of a session this connection's session, for read_buffers and free_buffers. fd is -1
+ * or, for a session that writes into a file, the clone's file: taken on success. The answer is a
+ * CloneSessionResponse; that it came does not mean success. */
+TW_MUST_USE int tw_consumer_clone_session(struct tw_consumer *consumer,
+                                          const struct tw_clone_args *args, int fd,
+                                          tw_consumer_reply_fn reply, void *user);
+/* What the answer says. TW_E_PROTOCOL when it is none. */
+TW_MUST_USE int tw_clone_result_read(struct tw_bytes body, struct tw_clone_result *ret_result);
 
 /*
  * ---- trace files ----

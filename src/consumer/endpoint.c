@@ -6,25 +6,14 @@
 #include "base/fd.h"
 #include "consumer/calls.h"
 #include "consumer/connect.h"
+#include "consumer/endpoint.h"
 #include "frame/client_session.h"
 #include "frame/pump.h"
 #include "tracewire/consumer.h"
-#include "wire/writer.h"
 
 /* Receive calls of one dispatch: a service that never stops sending must not keep the caller's
  * other work waiting. */
 enum { DISPATCH_RECEIVES = 16 };
-
-/* Field numbers of the requests (spec/proto/consumer_port.proto). */
-enum {
-    ENABLE_TRACE_CONFIG = 1,
-    FLUSH_TIMEOUT_MS = 1,
-    OBSERVE_TYPES = 1,
-    QUERY_SESSIONS_ONLY = 1,
-};
-
-/* Bytes of a request that has only numbers: a tag and a varint for each of up to 32 of them. */
-enum { SMALL_REQUEST = 32 * (1 + 10) };
 
 struct tw_consumer {
     int sock;
@@ -254,8 +243,7 @@ void tw_consumer_free(struct tw_consumer *consumer)
         destroy(consumer);
 }
 
-/* Sends the request of a new call, which is the session's on success. */
-static int send_call(struct tw_consumer *c, uint32_t method, struct tw_bytes args, int fd,
+int tw_consumer_send(struct tw_consumer *consumer, uint32_t method, struct tw_bytes args, int fd,
                      struct tw_call from)
 {
     struct tw_call *call = malloc(sizeof(*call));
@@ -264,119 +252,10 @@ static int send_call(struct tw_consumer *c, uint32_t method, struct tw_bytes arg
     if (!call)
         return -ENOMEM;
     *call = from;
-    rc = tw_client_call(&c->client, method, args, false, fd, call, NULL);
+    rc = tw_client_call(&consumer->client, method, args, false, fd, call, NULL);
     if (rc)
         tw_call_free(call);
     else
-        send_queued(c);
+        send_queued(consumer);
     return rc;
-}
-
-int tw_consumer_enable_tracing(struct tw_consumer *consumer, struct tw_bytes config, int fd,
-                               tw_consumer_ended_fn ended, void *user)
-{
-    struct tw_call call = {.kind = TW_CALL_ENDED, .ended = ended, .user = user};
-    size_t size = 1 + tw_varint_size(config.n) + config.n;
-    struct tw_writer w;
-    uint8_t *args;
-    int rc;
-
-    if (config.n > TW_FRAME_PAYLOAD_MAX)
-        return TW_E_LIMIT;
-    args = malloc(size);
-    if (!args)
-        return -ENOMEM;
-    w = tw_writer_of(args, size);
-    tw_put_bytes(&w, ENABLE_TRACE_CONFIG, config);
-    rc = send_call(consumer, TW_CONSUMER_ENABLE_TRACING,
-                   (struct tw_bytes){.p = args, .n = tw_writer_size(&w)}, fd, call);
-    free(args);
-    return rc;
-}
-
-static int call_plain(struct tw_consumer *c, uint32_t method, struct tw_bytes args,
-                      tw_consumer_done_fn done, void *user)
-{
-    struct tw_call call = {.kind = TW_CALL_PLAIN, .done = done, .user = user};
-
-    return send_call(c, method, args, -1, call);
-}
-
-int tw_consumer_start_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done, void *user)
-{
-    return call_plain(consumer, TW_CONSUMER_START_TRACING, (struct tw_bytes){0}, done, user);
-}
-
-int tw_consumer_disable_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done, void *user)
-{
-    return call_plain(consumer, TW_CONSUMER_DISABLE_TRACING, (struct tw_bytes){0}, done, user);
-}
-
-int tw_consumer_flush(struct tw_consumer *consumer, uint32_t timeout_ms, tw_consumer_done_fn done,
-                      void *user)
-{
-    uint8_t args[SMALL_REQUEST];
-    struct tw_writer w = tw_writer_of(args, sizeof(args));
-
-    tw_put_u64(&w, FLUSH_TIMEOUT_MS, timeout_ms);
-    return call_plain(consumer, TW_CONSUMER_FLUSH,
-                      (struct tw_bytes){.p = args, .n = tw_writer_size(&w)}, done, user);
-}
-
-int tw_consumer_read_buffers(struct tw_consumer *consumer, tw_consumer_packet_fn packet,
-                             tw_consumer_done_fn done, void *user)
-{
-    struct tw_call call = {
-        .kind = TW_CALL_READ,
-        .done = done,
-        .packet = packet,
-        .user = user,
-        .packets = TW_REASSEMBLY_INIT(TW_CONSUMER_PACKET_MAX),
-    };
-
-    return send_call(consumer, TW_CONSUMER_READ_BUFFERS, (struct tw_bytes){0}, -1, call);
-}
-
-int tw_consumer_free_buffers(struct tw_consumer *consumer, tw_consumer_done_fn done, void *user)
-{
-    return call_plain(consumer, TW_CONSUMER_FREE_BUFFERS, (struct tw_bytes){0}, done, user);
-}
-
-static int call_reply(struct tw_consumer *c, uint32_t method, const struct tw_writer *args,
-                      tw_consumer_reply_fn reply, void *user)
-{
-    struct tw_call call = {.kind = TW_CALL_REPLY, .reply = reply, .user = user};
-
-    return send_call(c, method, (struct tw_bytes){.p = args->begin, .n = tw_writer_size(args)}, -1,
-                     call);
-}
-
-int tw_consumer_query_service_state(struct tw_consumer *consumer, bool sessions_only,
-                                    tw_consumer_reply_fn reply, void *user)
-{
-    uint8_t args[SMALL_REQUEST];
-    struct tw_writer w = tw_writer_of(args, sizeof(args));
-
-    tw_put_bool(&w, QUERY_SESSIONS_ONLY, sessions_only);
-    return call_reply(consumer, TW_CONSUMER_QUERY_SERVICE_STATE, &w, reply, user);
-}
-
-int tw_consumer_query_capabilities(struct tw_consumer *consumer, tw_consumer_reply_fn reply,
-                                   void *user)
-{
-    struct tw_writer w = tw_writer_of(NULL, 0);
-
-    return call_reply(consumer, TW_CONSUMER_QUERY_CAPABILITIES, &w, reply, user);
-}
-
-int tw_consumer_observe_events(struct tw_consumer *consumer, uint32_t types,
-                               tw_consumer_reply_fn reply, void *user)
-{
-    uint8_t args[SMALL_REQUEST];
-    struct tw_writer w = tw_writer_of(args, sizeof(args));
-
-    for (uint32_t bit = 0; bit < 32; bit++)
-        if (types & UINT32_C(1) << bit)
-            tw_put_u64(&w, OBSERVE_TYPES, UINT64_C(1) << bit);
-    return call_reply(consumer, TW_CONSUMER_OBSERVE_EVENTS, &w, reply, user);
 }

@@ -226,7 +226,7 @@ static void on_signal(int signo, void *user)
     }
     enter(s, PHASE_STOPPING, s->config->patience_ms + PATIENCE_MS);
     show_progress(s);
-    (void)sent(s, tw_consumer_flush(s->consumer, 0, on_flushed, s));
+    (void)sent(s, tw_consumer_flush(s->consumer, 0, 0, on_flushed, s));
 }
 
 static bool says_all_started(struct tw_bytes body)

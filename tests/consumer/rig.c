@@ -179,31 +179,63 @@ void assert_over(struct rig *rig)
     assert_int_equal(tw_consumer_dispatch(rig->consumer), TW_E_CLOSED);
     assert_int_equal(tw_consumer_dispatch(rig->consumer), TW_E_CLOSED);
     assert_non_null(tw_consumer_why(rig->consumer));
-    assert_int_equal(tw_consumer_flush(rig->consumer, 0, on_done, NULL), TW_E_CLOSED);
+    assert_int_equal(tw_consumer_flush(rig->consumer, 0, 0, on_done, NULL), TW_E_CLOSED);
+}
+
+/* The calls in the order of a session, those with answers last. */
+static int call_plain_nth(struct tw_consumer *c, int which, struct told *told)
+{
+    switch (which) {
+    case 1:
+        return tw_consumer_start_tracing(c, on_done, told);
+    case 2:
+        return tw_consumer_disable_tracing(c, on_done, told);
+    case 3:
+        return tw_consumer_flush(c, 1, 0x34, on_done, told);
+    case 4:
+        return tw_consumer_read_buffers(c, on_packet, on_done, told);
+    case 5:
+        return tw_consumer_free_buffers(c, on_done, told);
+    case 9:
+        return tw_consumer_change_trace_config(c, tw_bytes_of_str("d"), on_done, told);
+    default:
+        return tw_consumer_detach(c, "key", on_done, told);
+    }
+}
+
+static int call_replied_nth(struct tw_consumer *c, int which, struct told *told)
+{
+    struct tw_clone_args args = {.session_id = TW_CLONE_FOR_BUGREPORT, .for_bugreport = true};
+
+    switch (which) {
+    case 6:
+        return tw_consumer_query_service_state(c, false, on_reply, told);
+    case 7:
+        return tw_consumer_query_capabilities(c, on_reply, told);
+    case 8:
+        return tw_consumer_observe_events(c, 2, on_reply, told);
+    case 11:
+        return tw_consumer_attach(c, "key", on_reply, told);
+    case 12:
+        return tw_consumer_get_trace_stats(c, on_reply, told);
+    case 13:
+        return tw_consumer_save_trace_for_bugreport(c, on_reply, told);
+    default:
+        return tw_consumer_clone_session(c, &args, -1, on_reply, told);
+    }
 }
 
 int call_nth(struct rig *rig, int which, struct told *told)
 {
-    switch (which) {
-    case 0:
-        return tw_consumer_enable_tracing(rig->consumer, tw_bytes_of_str("c"), -1, on_ended, told);
-    case 1:
-        return tw_consumer_start_tracing(rig->consumer, on_done, told);
-    case 2:
-        return tw_consumer_disable_tracing(rig->consumer, on_done, told);
-    case 3:
-        return tw_consumer_flush(rig->consumer, 1, on_done, told);
-    case 4:
-        return tw_consumer_read_buffers(rig->consumer, on_packet, on_done, told);
-    case 5:
-        return tw_consumer_free_buffers(rig->consumer, on_done, told);
-    case 6:
-        return tw_consumer_query_service_state(rig->consumer, false, on_reply, told);
-    case 7:
-        return tw_consumer_query_capabilities(rig->consumer, on_reply, told);
-    default:
-        return tw_consumer_observe_events(rig->consumer, 2, on_reply, told);
-    }
+    struct tw_consumer *c = rig->consumer;
+
+    if (which == 0)
+        return tw_consumer_enable_tracing(c, tw_bytes_of_str("c"), -1, on_ended, told);
+    if (which == 15)
+        return tw_consumer_await_end(c, on_ended, told);
+    if (which <= 5 || which == 9 || which == 10)
+        return call_plain_nth(c, which, told);
+    return call_replied_nth(c, which, told);
 }
 
 struct tw_frame any_request(struct rig *rig)

@@ -8,7 +8,7 @@
 #include "frame/pump.h"
 #include "tracewire/consumer.h"
 
-enum { N_CALLS = 9 };
+enum { N_CALLS = 16 };
 
 /* What one call was told. */
 struct told {

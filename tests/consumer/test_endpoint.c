@@ -20,7 +20,7 @@ static void calls_before_the_port_is_bound_are_refused(void **state)
     struct rig *rig = rig_new();
 
     (void)state;
-    assert_int_equal(tw_consumer_flush(rig->consumer, 0, on_done, &rig->call[0]), TW_E_INVALID);
+    assert_int_equal(tw_consumer_flush(rig->consumer, 0, 0, on_done, &rig->call[0]), TW_E_INVALID);
     assert_told(&rig->call[0], 0, 0);
     rig_free(rig);
 }
@@ -60,7 +60,7 @@ static void a_session_runs_from_start_to_end(void **state)
     assert_int_equal(tw_consumer_start_tracing(rig->consumer, on_done, &rig->call[1]), 0);
     other = host_expect(rig, TW_CONSUMER_START_TRACING);
     host_reply(rig, other.request_id, true, false, "", 0);
-    assert_int_equal(tw_consumer_flush(rig->consumer, 5000, on_done, &rig->call[2]), 0);
+    assert_int_equal(tw_consumer_flush(rig->consumer, 5000, 0, on_done, &rig->call[2]), 0);
     other = host_expect(rig, TW_CONSUMER_FLUSH);
     assert_memory_equal(other.invoke.args.p, "\x08\x88\x27", 3);
     host_reply(rig, other.request_id, true, false, "", 0);

@@ -120,11 +120,15 @@ static void open_producer(void)
     struct tw_producer_config config = {
         .socket = world.serve.producer, .name = "bench", .batch_ms = 100};
     struct tw_data_source_config source = {.name = SERVE_DATA_SOURCE, .ops = {.start = on_start}};
+    struct tw_events_config events = {
+        .categories = categories,
+        .n_categories = TW_ARRAY_LEN(categories),
+        .policy = TW_EXHAUSTED_STALL,
+    };
 
     serve_must(!tw_producer_open(&world.producer, &config) &&
                    !tw_producer_register(world.producer, &source) &&
-                   !tw_events_new(&world.events, world.producer, categories,
-                                  TW_ARRAY_LEN(categories), TW_EXHAUSTED_STALL),
+                   !tw_events_new(&world.events, world.producer, &events),
                "no producer");
     serve_must(!pthread_create(&world.thread, NULL, dispatch, NULL), "no thread");
 }
@@ -202,12 +206,14 @@ static void choose_text(void)
 static bool bench_time(void)
 {
     uint64_t best[TW_ARRAY_LEN(parts)];
+    struct tw_events_stats stats;
 
     choose_text();
     tw_bench_parts(parts, TW_ARRAY_LEN(parts), best);
     for (size_t i = 0; i < TW_ARRAY_LEN(parts); i++)
         printf("%-36s %7.1f ns\n", parts[i].name, (double)best[i] / ROUND);
-    serve_must(tw_events_lost(world.events) == 0, "events were lost");
+    tw_events_stats(world.events, &stats);
+    serve_must(stats.lost == 0, "events were lost");
     printf("an instant: %.1f calls of clock_gettime\n",
            (double)best[INSTANT] / (double)best[CLOCK]);
     printf("a packet: %.1f times memcpy of its bytes\n",

@@ -7,6 +7,12 @@
  * tw_producer_dispatch(). Trace writers may be made and used on any thread, each by one thread at a
  * time. Several producers may live in one process and share nothing.
  *
+ * A child of fork() takes no part: what it writes is dropped, tw_producer_dispatch(), and whatever
+ * would make a writer or offer something, says TW_E_CLOSED, and tw_producer_close() only frees and
+ * closes, without a callback. It may open producers of its own. Its parent notices nothing,
+ * wherever its threads were. Between fork() and exec() nothing needs to be done. (A signal handler
+ * that forks in the middle of a call of this library is the exception.)
+ *
  * The service is not trusted: whatever it sends or does to the shared memory, the process does not
  * crash, and waits at most TW_STALL_MAX_MS in a writer.
  */
@@ -165,7 +171,9 @@ enum tw_exhausted {
 };
 
 /* A writer into the instance's buffer. TW_E_LIMIT: all 32767 writer ids are taken; TW_E_CLOSED: the
- * instance's connection is gone. Holds what it needs of the instance. */
+ * instance's connection is gone, or another process's; negative without memory, and -EINVAL where
+ * the system (Linux before 4.14, some sandboxes) cannot keep a writer from a child of fork(), which
+ * would spoil what its parent writes. Holds what it needs of the instance, and a page of memory. */
 TW_MUST_USE int tw_writer_new(struct tw_trace_writer **ret_writer, struct tw_instance *instance,
                               enum tw_exhausted policy);
 /* Flushes and frees; a packet that is open is given up. NULL is fine. */

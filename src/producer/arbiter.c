@@ -63,6 +63,7 @@ int tw_arbiter_new(struct tw_arbiter **ret_arbiter, struct tw_shm *shm,
     a->layout = config->layout;
     a->direct_patching = config->direct_patching;
     a->batching = config->batching;
+    a->pid = getpid();
     a->owner = pthread_self();
     a->commit_now = config->commit_now;
     a->user = config->user;
@@ -100,7 +101,8 @@ void tw_arbiter_unref(struct tw_arbiter *arbiter)
         return;
     free_gone(arbiter);
     tw_shm_deinit(&arbiter->shm);
-    pthread_mutex_destroy(&arbiter->lock);
+    if (arbiter->pid == getpid())
+        pthread_mutex_destroy(&arbiter->lock);
     free_parts(arbiter);
 }
 
@@ -115,6 +117,13 @@ void tw_arbiter_kill(struct tw_arbiter *arbiter)
     arbiter->stopped = NULL;
     pthread_mutex_unlock(&arbiter->lock);
     tw_instance_unref_list(stopped);
+}
+
+void tw_arbiter_leave(struct tw_arbiter *arbiter)
+{
+    atomic_store(&arbiter->dead, true);
+    tw_shm_deinit(&arbiter->shm);
+    tw_fd_close(&arbiter->event_fd);
 }
 
 /* With the lock held. */
@@ -149,9 +158,12 @@ static uint16_t find_id(const struct tw_arbiter *a)
 int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
                           struct tw_writer_reg **ret_reg)
 {
-    struct tw_writer_reg *reg = calloc(1, sizeof(*reg));
+    struct tw_writer_reg *reg;
     int r = 0;
 
+    if (arbiter->pid != getpid())
+        return TW_E_CLOSED;
+    reg = calloc(1, sizeof(*reg));
     if (!reg)
         return -ENOMEM;
     reg->target_buffer = target_buffer;
@@ -321,6 +333,10 @@ void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *in
 {
     bool dead;
 
+    if (arbiter->pid != getpid()) {
+        tw_instance_unref(instance);
+        return;
+    }
     pthread_mutex_lock(&arbiter->lock);
     dead = atomic_load(&arbiter->dead);
     if (!dead) {

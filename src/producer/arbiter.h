@@ -27,6 +27,7 @@ enum tw_wake {
 };
 
 struct tw_arbiter {
+    pid_t pid; /* that it belongs to: not a child's of fork() */
     _Atomic uint32_t refs;
     _Atomic bool dead;                 /* the connection is gone: nothing is accepted any more */
     _Atomic uint32_t next_page;        /* where the last chunk was found */
@@ -70,6 +71,9 @@ struct tw_arbiter *tw_arbiter_ref(struct tw_arbiter *arbiter);
 void tw_arbiter_unref(struct tw_arbiter *arbiter);
 /* The connection is gone. Only its owner. */
 void tw_arbiter_kill(struct tw_arbiter *arbiter);
+/* The same in a child of fork(), where no writer is left that could use the memory, and nobody who
+ * would give the lock back. What the writers hold of it stays until the child ends. */
+void tw_arbiter_leave(struct tw_arbiter *arbiter);
 
 /* ---- for writers ---- */
 

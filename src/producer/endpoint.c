@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,6 +45,7 @@ static void disconnect(struct tw_producer *p)
 {
     if (p->link != TW_LINK_DOWN) {
         tw_loop_del(p->loop, &p->sock_io);
+        (void)shutdown(p->sock_io.fd, SHUT_RDWR); /* a child may hold it, too */
         tw_fd_close(&p->sock_io.fd);
         tw_client_deinit(&p->client);
     }
@@ -282,6 +284,28 @@ static void on_socket(struct tw_io *io, uint32_t events)
     tw_endpoint_settle(p);
 }
 
+/* ---- a child of fork() ---- */
+
+bool tw_endpoint_in_child(const struct tw_producer *p)
+{
+    return p->pid != getpid();
+}
+
+/* Not a word to the loop, which the parent waits on. */
+static void leave(struct tw_producer *p)
+{
+    REQ("TW-PROD-090");
+    if (p->link != TW_LINK_DOWN)
+        tw_client_deinit(&p->client);
+    tw_fd_close(&p->sock_io.fd);
+    tw_fd_close(&p->watch.io.fd);
+    while (p->instances)
+        tw_endpoint_forget_instance(p, p->instances);
+    if (p->arbiter)
+        tw_arbiter_leave(p->arbiter);
+    tw_arbiter_unref(p->arbiter);
+}
+
 /* ---- life ---- */
 
 /* Room for all of them, so that setting one does not fail later. */
@@ -340,6 +364,7 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
+    p->pid = getpid();
     p->given_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
@@ -365,7 +390,9 @@ void tw_producer_close(struct tw_producer *producer)
 {
     if (!producer)
         return;
-    if (producer->loop) {
+    if (tw_endpoint_in_child(producer)) {
+        leave(producer);
+    } else if (producer->loop) {
         disconnect(producer);
         tw_watch_end(&producer->watch);
         tw_timer_clear(tw_loop_timers(producer->loop), &producer->retry);
@@ -385,19 +412,22 @@ int tw_producer_fd(const struct tw_producer *producer)
 
 int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms)
 {
-    int r = producer->ended ? 0 : tw_loop_once(producer->loop, timeout_ms);
+    int r;
 
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    r = producer->ended ? 0 : tw_loop_once(producer->loop, timeout_ms);
     return r ? r : producer->ended;
 }
 
 bool tw_producer_connected(const struct tw_producer *producer)
 {
-    return producer->link == TW_LINK_UP;
+    return producer->link == TW_LINK_UP && !tw_endpoint_in_child(producer);
 }
 
 bool tw_producer_idle(const struct tw_producer *producer)
 {
-    return producer->link != TW_LINK_UP ||
+    return !tw_producer_connected(producer) ||
            ((!producer->arbiter || tw_arbiter_is_empty(producer->arbiter)) &&
             tw_tx_queued(&producer->client.tx) == 0);
 }

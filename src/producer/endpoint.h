@@ -20,6 +20,7 @@ enum tw_link {
 };
 
 struct tw_producer {
+    pid_t pid; /* that it belongs to: not a child's of fork() */
     char *name;
     struct tw_producer_config config; /* name is the one above; socket and fd are NULL */
     struct tw_net_address address;    /* to connect to; of no length if there is none */
@@ -53,6 +54,10 @@ struct tw_producer {
 };
 
 /* ---- endpoint.c ---- */
+
+/* Whether this is a child of fork(). The connection, the loop and the watch are its parent's: it
+ * may free its copies and close its descriptors, and nothing else. TW-PROD-090 */
+bool tw_endpoint_in_child(const struct tw_producer *p);
 
 /* Takes the descriptor that came with the command, if any. */
 TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);

@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/req.h"
 #include "producer/track_event.h"
 
 /* The sequence of a thread for a session. */
@@ -29,6 +31,7 @@ struct thread {
 struct tw_events {
     struct tw_events_config config;
     struct tw_categories *categories;
+    pid_t pid;         /* not a child's of fork(), which must not wait for the lock */
     pthread_key_t key; /* a thread's struct thread */
     _Atomic uint64_t written, bytes, lost;
     /* References, by slot. Changed under the lock; to compare a place with it takes none, for what
@@ -39,6 +42,12 @@ struct tw_events {
 };
 
 /* ---- threads ---- */
+
+static bool in_child(const struct tw_events *e)
+{
+    REQ("TW-SHM-070");
+    return e->pid != getpid();
+}
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -70,6 +79,8 @@ static void on_thread_exit(void *arg)
 {
     struct thread *t = arg;
 
+    if (in_child(t->owner))
+        return; /* the list may be half changed */
     pthread_mutex_lock(&t->owner->lock);
     *t->at = t->next;
     if (t->next)
@@ -78,10 +89,10 @@ static void on_thread_exit(void *arg)
     free_thread(t);
 }
 
-/* NULL without memory. */
+/* NULL without memory, or in a child. */
 static struct thread *new_thread(struct tw_events *e)
 {
-    struct thread *t = calloc(1, sizeof(*t));
+    struct thread *t = in_child(e) ? NULL : calloc(1, sizeof(*t));
 
     if (!t)
         return NULL;
@@ -117,6 +128,8 @@ static int begin_sequence(struct tw_events *e, struct place *place, unsigned slo
     struct tw_instance *in;
     int r = TW_E_CLOSED;
 
+    if (in_child(e))
+        return r;
     clear_place(e, place);
     in = ref_instance(e, slot);
     if (in)
@@ -247,6 +260,8 @@ void tw_events_on_stop(void *user, struct tw_instance *instance)
 
 void tw_events_end(struct tw_events *events, struct tw_instance *instance)
 {
+    if (in_child(events))
+        return;
     tw_events_on_flush(events, instance);
     pthread_mutex_lock(&events->lock);
     for (unsigned slot = 0; slot < TW_CATEGORY_SESSIONS_MAX; slot++) {
@@ -297,6 +312,7 @@ int tw_events_make(struct tw_events **ret_events, const struct tw_events_config 
         return -EAGAIN; /* the process has too many */
     }
     pthread_mutex_init(&e->lock, NULL);
+    e->pid = getpid();
     r = tw_categories_new(&e->categories, config->categories, config->n_categories);
     if (r) {
         tw_events_free(e);
@@ -350,7 +366,8 @@ void tw_events_free(struct tw_events *events)
         tw_instance_unref(events->instance[slot]);
     for (size_t i = 0; i < events->config.n_categories; i++)
         events->config.categories[i].events = NULL;
-    pthread_mutex_destroy(&events->lock);
+    if (!in_child(events))
+        pthread_mutex_destroy(&events->lock);
     free(events);
 }
 

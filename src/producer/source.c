@@ -132,6 +132,8 @@ int tw_producer_register(struct tw_producer *producer, const struct tw_data_sour
     struct tw_data_source *source, **end = &producer->sources;
     int r;
 
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
     if (!config->name || !*config->name)
         return TW_E_INVALID;
     if (tw_endpoint_find_source(producer, tw_bytes_of_str(config->name)))
@@ -153,8 +155,11 @@ int tw_producer_register(struct tw_producer *producer, const struct tw_data_sour
 int tw_producer_update(struct tw_producer *producer, const char *name, struct tw_bytes descriptor)
 {
     struct tw_data_source *source = tw_endpoint_find_source(producer, tw_bytes_of_str(name));
-    int r = source ? describe(source, descriptor) : TW_E_NOT_FOUND;
+    int r;
 
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    r = source ? describe(source, descriptor) : TW_E_NOT_FOUND;
     if (!r)
         tell(producer, source);
     return r;
@@ -177,6 +182,8 @@ int tw_producer_unregister(struct tw_producer *producer, const char *name)
     struct tw_writer w;
 
     REQ("TW-PROD-061");
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
     if (!source)
         return TW_E_NOT_FOUND;
     source->gone = true; /* at once: the callbacks may come here, too */

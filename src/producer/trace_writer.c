@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/macros.h"
 #include "base/req.h"
@@ -15,17 +16,40 @@ enum {
     FIELD_FIRST_PACKET_ON_SEQUENCE = 87,
 };
 
+static int map_writer(struct tw_trace_writer **ret_writer)
+{
+    REQ("TW-SHM-070");
+    void *p = mmap(NULL, sizeof(**ret_writer), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0);
+    int r;
+
+    if (p == MAP_FAILED)
+        return -errno;
+    if (madvise(p, sizeof(**ret_writer), MADV_WIPEONFORK)) {
+        r = -errno; /* without that a child could write into what is its parent's */
+        munmap(p, sizeof(**ret_writer));
+        return r;
+    }
+    *ret_writer = p;
+    return 0;
+}
+
+static void unmap_writer(struct tw_trace_writer *w)
+{
+    munmap(w, sizeof(*w));
+}
+
 int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *arbiter,
                         uint32_t target_buffer, enum tw_exhausted policy)
 {
-    struct tw_trace_writer *w = calloc(1, sizeof(*w));
-    int r;
+    struct tw_trace_writer *w;
+    int r = map_writer(&w);
 
-    if (!w)
-        return -ENOMEM;
+    if (r)
+        return r;
     r = tw_arbiter_add_writer(arbiter, target_buffer, &w->reg);
     if (r) {
-        free(w);
+        unmap_writer(w);
         return r;
     }
     w->arbiter = tw_arbiter_ref(arbiter);
@@ -295,10 +319,15 @@ static void begin_packet(struct tw_trace_writer *w)
 
 void tw_writer_begin(struct tw_trace_writer *writer)
 {
-    uint32_t asked = atomic_load_explicit(&writer->arbiter->flush_generation, memory_order_relaxed);
+    uint32_t asked;
 
     if (writer->state != TW_PACKET_NONE)
         (void)tw_writer_end(writer);
+    if (!writer->arbiter) {
+        lose(writer, TW_E_CLOSED);
+        return;
+    }
+    asked = atomic_load_explicit(&writer->arbiter->flush_generation, memory_order_relaxed);
     if (asked != writer->flush_generation) {
         writer->flush_generation = asked;
         tw_writer_flush(writer);
@@ -381,7 +410,7 @@ static void tell_loss(struct tw_trace_writer *w)
 
 void tw_writer_flush(struct tw_trace_writer *writer)
 {
-    if (writer->state != TW_PACKET_NONE)
+    if (writer->state != TW_PACKET_NONE || !writer->arbiter)
         return;
     if (writer->tell_loss)
         tell_loss(writer);
@@ -397,9 +426,11 @@ void tw_writer_free(struct tw_trace_writer *writer)
         give_up(writer, TW_E_INVALID);
     writer->state = TW_PACKET_NONE;
     tw_writer_flush(writer);
-    tw_arbiter_remove_writer(writer->arbiter, writer->reg);
-    tw_arbiter_unref(writer->arbiter);
-    free(writer);
+    if (writer->arbiter) {
+        tw_arbiter_remove_writer(writer->arbiter, writer->reg);
+        tw_arbiter_unref(writer->arbiter);
+    }
+    unmap_writer(writer);
 }
 
 void tw_writer_stats(const struct tw_trace_writer *writer, struct tw_writer_stats *ret_stats)

@@ -26,6 +26,8 @@ struct tw_nest {
 
 enum tw_packet_state { TW_PACKET_NONE, TW_PACKET_OPEN, TW_PACKET_LOST };
 
+/* Lies in pages of its own that a child of fork() finds zeroed, while its parent may be writing on
+ * any thread. So all zero is a writer that swallows whatever it is given. TW-SHM-070 */
 struct tw_trace_writer {
     /* Where the next byte goes and how far it is to the end; NULL without a chunk. */
     uint8_t *p, *end;
@@ -36,7 +38,7 @@ struct tw_trace_writer {
     uint32_t depth;
     struct tw_nest nest[TW_NEST_MAX];
 
-    struct tw_arbiter *arbiter; /* a reference */
+    struct tw_arbiter *arbiter; /* a reference; NULL in a child */
     struct tw_writer_reg *reg;
     enum tw_exhausted policy;
     bool has_chunk;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What it costs a program to be traced: an event that is off, an instant, a packet of 32 bytes,
- * beside clock_gettime() and a plain memcpy() of as many bytes; through the command `tracewire
- * serve`, with a session that wants it all. The producer has a thread of its own, as in a program
- * that is not written around it. Ends with status 1 when a bound is missed.
+ * beside one of LTTng-UST, clock_gettime() and a plain memcpy() of as many bytes; through the
+ * command `tracewire serve`, with a session that wants it all. The producer has a thread of its
+ * own, as in a program that is not written around it. Ends with status 1 when a bound is missed.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "bench/lttng.h"
 #include "bench/measure.h"
 #include "bench/serve.h"
 #include "consumer_port.pb-c.h"
@@ -20,7 +21,8 @@
 enum { ROUND = 500 };
 enum { PACKET = 32, COPIES = 4096 }; /* bytes; so many of them are as much as shared memory */
 
-#define PACKET_AT_MOST 3.0 /* calls of clock_gettime */
+#define INSTANT_AT_MOST 0.5 /* of an event of LTTng-UST */
+#define PACKET_AT_MOST  3.0 /* calls of clock_gettime */
 
 static struct tw_category categories[] = {
     TW_CATEGORY("on", "Wanted by the session", NULL),
@@ -86,14 +88,20 @@ static void copies(void)
         memcpy(world.copies[world.at % COPIES], world.copies[(world.at + 1) % COPIES], PACKET);
 }
 
-enum { DISABLED, INSTANT, CLOCK, PACKET_32, COPY };
+static uint64_t lttng(void)
+{
+    return lttng_ns(ROUND);
+}
+
+enum { DISABLED, INSTANT, LTTNG, CLOCK, PACKET_32, COPY };
 
 static const struct tw_bench_part parts[] = {
-    [DISABLED] = {"a disabled event", disabled},
-    [INSTANT] = {"an instant, its name interned", instants},
-    [CLOCK] = {"clock_gettime", clocks},
-    [PACKET_32] = {"a packet of 32 bytes with its time", packets},
-    [COPY] = {"memcpy of 32 bytes", copies},
+    [DISABLED] = {"a disabled event", disabled, NULL},
+    [INSTANT] = {"an instant, its name interned", instants, NULL},
+    [LTTNG] = {"an event of LTTng-UST, a number", NULL, lttng},
+    [CLOCK] = {"clock_gettime", clocks, NULL},
+    [PACKET_32] = {"a packet of 32 bytes with its time", packets, NULL},
+    [COPY] = {"memcpy of 32 bytes", copies, NULL},
 };
 
 /* ---- the session ---- */
@@ -207,6 +215,7 @@ static bool bench_time(void)
 {
     uint64_t best[TW_ARRAY_LEN(parts)];
     struct tw_events_stats stats;
+    bool good;
 
     choose_text();
     tw_bench_parts(parts, TW_ARRAY_LEN(parts), best);
@@ -214,12 +223,13 @@ static bool bench_time(void)
         printf("%-36s %7.1f ns\n", parts[i].name, (double)best[i] / ROUND);
     tw_events_stats(world.events, &stats);
     serve_must(stats.lost == 0, "events were lost");
-    printf("an instant: %.1f calls of clock_gettime\n",
-           (double)best[INSTANT] / (double)best[CLOCK]);
+    good = tw_bench_at_most("times an event of LTTng-UST that an instant takes",
+                            (double)best[INSTANT] / (double)best[LTTNG], INSTANT_AT_MOST);
     printf("a packet: %.1f times memcpy of its bytes\n",
            (double)best[PACKET_32] / (double)best[COPY]);
     return tw_bench_at_most("calls of clock_gettime that a packet takes",
-                            (double)best[PACKET_32] / (double)best[CLOCK], PACKET_AT_MOST);
+                            (double)best[PACKET_32] / (double)best[CLOCK], PACKET_AT_MOST) &&
+           good;
 }
 
 int main(int argc, char **argv)
@@ -228,7 +238,9 @@ int main(int argc, char **argv)
 
     serve_must(argc == 1, "usage: bench_producer");
     begin(argv[0]);
+    lttng_begin(argv[0]);
     good = bench_time();
+    lttng_end();
     end();
     return good ? 0 : 1;
 }

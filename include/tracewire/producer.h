@@ -85,9 +85,9 @@ void tw_producer_close(struct tw_producer *producer);
 int tw_producer_fd(const struct tw_producer *producer);
 /* Does what is to be done, after waiting for it at most timeout_ms (-1: for ever, 0: not at all).
  * Connections that come and go are no errors; negative when the process is out of something. After
- * two events nothing is tried again, and it returns at once, then and ever after, TW_E_CLOSED: the
- * connection that was given as fd has ended; TW_E_REFUSED: the service shares no memory with us,
- * as over TCP, and tracing without is not supported. */
+ * the
+ * connection that was given as fd has ended nothing is tried again, and it returns at once, then and
+ * ever after, TW_E_CLOSED. */
 TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
 
 /* Whether the service has accepted the connection. */

@@ -103,7 +103,20 @@ size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_late_patch 
     return n;
 }
 
-void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n)
+/* The chunk whole, header included. */
+static void put_chunk(struct tw_writer *w, const struct tw_smb_chunk *chunk)
+{
+    size_t n = TW_CHUNK_HEADER_SIZE + chunk->payload_size;
+
+    tw_put_len(w, 4, n);
+    w->overflow = w->overflow || n > (size_t)(w->end - w->p);
+    if (w->overflow)
+        return;
+    tw_shared_copy(w->p, chunk->header, n);
+    w->p += n;
+}
+
+void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n, bool inlined)
 {
     for (size_t i = 0; i < n; i++) {
         uint8_t *nested = tw_put_begin(w, 1);
@@ -111,6 +124,8 @@ void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size
         tw_put_u64(w, 1, moves[i].chunk.page);
         tw_put_u64(w, 2, moves[i].chunk.idx);
         tw_put_u64(w, 3, moves[i].target_buffer);
+        if (inlined)
+            put_chunk(w, &moves[i].chunk);
         tw_put_end(w, nested);
     }
 }

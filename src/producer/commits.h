@@ -65,6 +65,7 @@ struct tw_move *tw_commits_find_open(const struct tw_commits *commits, uint16_t 
 size_t tw_commits_take_moves(struct tw_commits *commits, struct tw_move *out, size_t max);
 size_t tw_commits_take_patches(struct tw_commits *commits, struct tw_late_patch *out, size_t max);
 
-/* CommitDataRequest fields. */
-void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n);
+/* CommitDataRequest fields. The chunks themselves go with the moves if inlined; that is for those
+ * who share no memory, whose chunks nobody else touches. */
+void tw_commits_put_moves(struct tw_writer *w, const struct tw_move *moves, size_t n, bool inlined);
 void tw_commits_put_patches(struct tw_writer *w, const struct tw_late_patch *patches, size_t n);

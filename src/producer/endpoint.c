@@ -63,6 +63,8 @@ static void disconnect(struct tw_producer *p)
     tw_endpoint_forget_sources(p);
     tw_arbiter_unref(p->arbiter);
     p->arbiter = NULL;
+    free(p->frame);
+    p->frame = NULL;
 }
 
 static bool something_left(const struct tw_producer *p)
@@ -171,19 +173,35 @@ static void on_batch(struct tw_timer *timer)
     tw_endpoint_settle(p);
 }
 
+static int take_memory(struct tw_producer *p, struct tw_shm *ret_shm)
+{
+    int fd = tw_rx_take_fd(&p->client.rx);
+
+    return tw_shm_adopt(ret_shm, &fd, TW_SHM_SEALS_SHRINK);
+}
+
+static int make_memory(struct tw_producer *p, size_t page_size, struct tw_shm *ret_shm)
+{
+    size_t size = p->config.shm_size ? p->config.shm_size : TW_INLINE_MEMORY;
+
+    REQ("TW-PROD-070");
+    REQ("TW-LIM-205");
+    p->frame = malloc(TW_INLINE_REQUEST_MAX);
+    return p->frame ? tw_shm_create(ret_shm, tw_shm_sizes_for(size, page_size).size) : -ENOMEM;
+}
+
 int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size)
 {
     struct tw_arbiter_config config = {
         .page_size = page_size,
         .layout = p->layout,
-        .direct_patching = p->direct_patching,
+        .direct_patching = p->direct_patching || p->inlined,
         .batching = p->config.batch_ms > 0,
         .commit_now = commit_now,
         .user = p,
     };
-    int fd = tw_rx_take_fd(&p->client.rx);
     struct tw_shm shm = TW_SHM_INIT;
-    int r = tw_shm_adopt(&shm, &fd, TW_SHM_SEALS_SHRINK);
+    int r = p->inlined ? make_memory(p, page_size, &shm) : take_memory(p, &shm);
 
     if (r)
         return r;
@@ -203,23 +221,19 @@ int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size)
 
 /* ---- events of the session ---- */
 
-/* InitializeConnectionResponse: memory of our own is never offered, and tracing through the socket
- * is not spoken: who wants that will want it the next time, too. */
+/* InitializeConnectionResponse. */
 static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
 {
     struct tw_reader reader = tw_reader_of(reply);
     struct tw_field f;
 
-    p->direct_patching = false;
+    p->direct_patching = p->inlined = false;
     while (tw_read_field(&reader, &f) == 0) {
         if (f.number == 2 && f.type == TW_WIRE_VARINT)
             p->direct_patching = f.value != 0;
-        if (f.number == 3 && f.type == TW_WIRE_VARINT && f.value != 0)
-            p->ended = TW_E_REFUSED;
+        if (f.number == 3 && f.type == TW_WIRE_VARINT)
+            p->inlined = f.value != 0;
     }
-    p->failed = p->ended != 0;
-    if (p->failed)
-        return;
     p->link = TW_LINK_UP;
     p->up_ns = tw_clock_ns(CLOCK_MONOTONIC);
     p->stats.connects++;

@@ -19,6 +19,14 @@ enum tw_link {
     TW_LINK_UP,
 };
 
+enum {
+    /* Bytes of memory where none is shared: what is not sent yet waits there. TW-LIM-205 */
+    TW_INLINE_MEMORY = 1024 * 1024,
+    /* Bytes of a request with chunks in it, so that its frame is under the limit: the largest
+     * chunk, or several small ones. TW-LIM-206 */
+    TW_INLINE_REQUEST_MAX = TW_PAGE_SIZE_MAX + TW_COMMIT_ENTRY_MAX,
+};
+
 struct tw_producer {
     pid_t pid; /* that it belongs to: not a child's of fork() */
     char *name;
@@ -39,6 +47,8 @@ struct tw_producer {
     bool failed; /* the connection is to be given up as soon as no callback is running */
     int ended;   /* not 0: why there will be no other connection, as tw_producer_dispatch() says */
     bool direct_patching;
+    bool inlined;   /* chunks go inside of CommitData: the memory is our own */
+    uint8_t *frame; /* one request of them, TW_INLINE_REQUEST_MAX bytes; NULL unless inlined */
     struct tw_client client; /* valid unless down */
     uint64_t taken;          /* bytes that the service has taken, when last looked at */
     struct tw_arbiter *arbiter;
@@ -59,7 +69,7 @@ struct tw_producer {
  * may free its copies and close its descriptors, and nothing else. TW-PROD-090 */
 bool tw_endpoint_in_child(const struct tw_producer *p);
 
-/* Takes the descriptor that came with the command, if any. */
+/* Takes the descriptor that came with the command, or makes memory where none is shared. */
 TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);
 
 /* Sends what is queued, and gives the connection up if that has become necessary. At the end of

@@ -2,6 +2,7 @@
 /* What the endpoint sends to the service. */
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/req.h"
 #include "producer/endpoint.h"
 
@@ -9,6 +10,7 @@ enum {
     SMALL_REQUEST_MAX = 64,                 /* bytes: a few integers */
     NAME_MAX_SENT = 4096,                   /* bytes of a producer's name */
     INIT_REQUEST_MAX = NAME_MAX_SENT + 256, /* bytes: the name, the version and a few integers */
+    INLINE_CHUNKS_MAX = 256, /* in one request: as many of the smallest as it holds */
 };
 
 /* Bytes queued for the socket beyond which writers have to wait: leaves room for the largest
@@ -129,7 +131,28 @@ static bool send_moves(struct tw_producer *p)
 
     if (n == 0)
         return false;
-    tw_commits_put_moves(&w, moves, n);
+    tw_commits_put_moves(&w, moves, n, false);
+    send_commit(p, &w);
+    return true;
+}
+
+/* The same where no memory is shared: the chunks are free again as soon as they are queued. */
+static bool send_chunks(struct tw_producer *p)
+{
+    struct tw_arbiter *a = p->arbiter;
+    size_t chunk_size = tw_chunk_size(a->smb.page_size, (uint32_t)a->layout);
+    struct tw_move moves[INLINE_CHUNKS_MAX];
+    struct tw_writer w = tw_writer_of(p->frame, TW_INLINE_REQUEST_MAX);
+    size_t max = TW_INLINE_REQUEST_MAX / (chunk_size + TW_COMMIT_ENTRY_MAX);
+    size_t n = tw_arbiter_take_moves(a, moves, tw_min(max, INLINE_CHUNKS_MAX));
+
+    REQ("TW-PROD-070");
+    REQ("TW-LIM-206");
+    if (n == 0)
+        return false;
+    tw_commits_put_moves(&w, moves, n, true);
+    for (size_t i = 0; i < n; i++)
+        TW_IGNORE(tw_smb_release_as_sent(&a->smb, &moves[i].chunk)); /* nobody else has it */
     send_commit(p, &w);
     return true;
 }
@@ -154,7 +177,7 @@ static void send_commits(struct tw_producer *p)
     bool any = true;
 
     while (any && has_room(p)) {
-        any = send_moves(p);
+        any = p->inlined ? send_chunks(p) : send_moves(p);
         any = send_patches(p) || any;
     }
 }

@@ -419,10 +419,7 @@ int tw_produce_run(const struct tw_produce_options *options)
     while (!p.error && !p.finished)
         turn(&p);
     tear_down(&p);
-    if (p.error == TW_E_REFUSED)
-        tw_log(TW_LOG_ERROR, "produce: the service at %s shares no memory, and this needs it",
-               options->socket);
-    else if (p.error)
+    if (p.error)
         tw_log(TW_LOG_ERROR, "produce: %s", tw_err_str(p.error));
     return p.error ? TW_EXIT_FAILURE : TW_EXIT_OK;
 }

@@ -519,27 +519,6 @@ static void the_program_says_how_much_the_socket_holds(void **state)
     assert_int_equal(held[1], 4 * held[0]); /* the kernel doubles both */
 }
 
-/* ---- what cannot be better the next time ---- */
-
-static void a_service_that_shares_no_memory_is_left_for_good(void **state)
-{
-    REQ("TW-NET-062");
-    struct tw_producer_stats stats;
-    struct world w;
-
-    (void)state;
-    world_prepare(&w);
-    world_bind(&w);
-    assert_int_equal(listen(w.listener, 1), 0);
-    w.emulation = 1;
-    world_open(&w);
-    assert_ended(&w, TW_E_REFUSED);
-    UNTIL(&w, w.conn < 0);
-    tw_producer_stats(w.producer, &stats);
-    assert_int_equal(stats.connects, 0);
-    world_deinit(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -560,7 +539,6 @@ int main(void)
         tw_unit_test(a_service_that_takes_nothing_is_left_after_a_while),
         tw_unit_test(who_takes_something_has_all_its_time_again),
         tw_unit_test(the_program_says_how_much_the_socket_holds),
-        tw_unit_test(a_service_that_shares_no_memory_is_left_for_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

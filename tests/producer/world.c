@@ -169,9 +169,6 @@ static void read_descriptor(struct world *w, struct tw_bytes descriptor)
 
 static void answer(struct world *w, const struct tw_host_call *call)
 {
-    uint8_t buf[16];
-    struct tw_writer body = tw_writer_of(buf, sizeof(buf));
-
     if (w->mute)
         return;
     if (call->method == TW_PRODUCER_GET_ASYNC_COMMAND && w->refused != call->method) {
@@ -184,9 +181,7 @@ static void answer(struct world *w, const struct tw_host_call *call)
         assert_int_equal(tw_host_reply(&w->host, call->request_id, NULL, false, -1), 0);
         return;
     }
-    if (call->method == TW_PRODUCER_INITIALIZE_CONNECTION && w->emulation)
-        tw_put_bool(&body, 3, true);
-    world_reply(w, call->request_id, (struct tw_bytes){buf, tw_writer_size(&body)}, false, -1);
+    world_reply(w, call->request_id, world_no_bytes, false, -1);
 }
 
 static void on_call(struct world *w, const struct tw_host_call *call)

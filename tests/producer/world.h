@@ -29,7 +29,7 @@ struct world {
     uint64_t last_arg[TW_PRODUCER_METHOD_MAX]; /* field 1 of the last call */
     uint64_t source_id, source_extra; /* of the last descriptor: id, and bytes of field 8 */
     uint64_t flush_done;
-    uint32_t moves, emulation;
+    uint32_t moves;
     bool mute;        /* no call is answered */
     uint32_t refused; /* a method that is answered without success and body */
     /* what the callbacks saw */

@@ -1,155 +1,208 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "base/sock.h"
+#include "tool/record_options.h"
+#include "tool/record_query.h"
 #include "tool/record_session.h"
 #include "tool/tool.h"
 
-/* What the short form records when it is not told, as upstream's does. */
-enum { DEFAULT_DURATION_MS = 10 * 1000, DEFAULT_BUFFER_KB = 32 * 1024 };
-
-struct arguments {
-    struct tw_record_options session;
-    struct tw_record_short_form form;
-    const char *config;
-    bool text, short_flags;
-};
+/* What the short form records when it is not told, as upstream's does; and its ":test". */
+enum { DEFAULT_DURATION_MS = 10 * 1000, DEFAULT_BUFFER_KB = 32 * 1024, TEST_DURATION_MS = 2000 };
 
 static const char help[] =
     "Usage: tracewire record -c FILE [--txt] -o FILE [FLAGS]\n"
     "       tracewire record [-t TIME] [-b SIZE] -o FILE [FLAGS] [CATEGORY...]\n"
+    "       tracewire record --query | --query-raw\n"
     "\n"
     "A consumer: traces and writes a trace file. SIGINT ends the session, and what\n"
-    "was traced is saved.\n"
+    "was traced is saved. Takes what Perfetto's command takes.\n"
     "\n"
-    "  -c, --config FILE           the trace config, '-' for standard input\n"
+    "What to trace:\n"
+    "  -c, --config FILE           the trace config, '-' for standard input, ':test'\n"
+    "                              for two seconds of the scheduler's events\n"
     "      --txt                   the config is protobuf text format, not binary\n"
-    "  -o, --out FILE              the trace file, '-' for standard output\n"
     "  -t, --time TIME             duration: a number and ms, s, m or h; 0 means\n"
     "                              until stopped (default 10s)\n"
     "  -b, --buffer SIZE           size of the buffer: a number and kb, mb or gb\n"
     "                              (default 32mb)\n"
+    "  -s, --size SIZE             the service writes the file, up to that size\n"
+    "  -a, --app NAME              events of that app of Android; may be repeated\n"
+    "  CATEGORY                    of track events, or a pattern such as 'net*', and\n"
+    "                              of atrace; with a slash, an event of ftrace. None\n"
+    "                              means all track events\n"
+    "      --add-attribute KEY[=VALUE]\n"
+    "                              a text in the trace; may be repeated\n"
+    "Where to:\n"
+    "  -o, --out FILE              the trace file, '-' for standard output\n"
+    "The service:\n"
+    "      --query [--long]        says who is connected and what is traced; --long\n"
+    "                              does not cut lines at 80 columns\n"
+    "      --query-raw             the same for programs, a TracingServiceState\n"
     "      --consumer-socket NAME  a path or @NAME; default\n"
     "                              PERFETTO_CONSUMER_SOCK_NAME, else\n"
     "                              /run/perfetto/traced-consumer.sock if\n"
     "                              /run/perfetto exists, else /tmp/perfetto-consumer\n"
     "  -v, --verbose               also say when every data source has started\n"
+    "      --no-guardrails         nothing: there are none without uploads\n"
     "  -h, --help                  this text\n"
     "      --version               the version\n"
-    "\n"
-    "CATEGORY is a category of track events or a pattern such as 'net*'; none means\n"
-    "all.\n"
     "\n"
     "Exit status: 0 the trace was written, 1 failure (what came was kept), 2 bad\n"
     "command line, config or file, 3 no service at the socket, 4 the service refused\n"
     "the session, ended it with an error or went away (what came was kept).\n";
 
-enum { OPT_TXT = 256, OPT_CONSUMER_SOCKET, OPT_VERSION };
-
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"txt", no_argument, NULL, OPT_TXT},
-    {"out", required_argument, NULL, 'o'},
-    {"time", required_argument, NULL, 't'},
-    {"buffer", required_argument, NULL, 'b'},
-    {"consumer-socket", required_argument, NULL, OPT_CONSUMER_SOCKET},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-/* -1: go on; else the exit status. */
-static int take_option(int opt, struct arguments *args, char **argv)
+/* -1: the values are numbers with the right units; 0 is no size of a buffer. */
+static int parse_values(const struct tw_record_args *args, struct tw_record_short_form *form)
 {
-    switch (opt) {
-    case 'c':
-        args->config = optarg;
-        return -1;
-    case OPT_TXT:
-        args->text = true;
-        return -1;
-    case 'o':
-        args->session.out = optarg;
-        return -1;
-    case 't':
-        args->short_flags = true;
-        if (tw_parse_time_ms(optarg, UINT32_MAX, &args->form.duration_ms))
-            return tw_usage_error("record", "'%s' is not a time such as 500ms, 5s or 2m", optarg);
-        return -1;
-    case 'b':
-        args->short_flags = true;
-        if (tw_parse_size_kb(optarg, UINT32_MAX, &args->form.buffer_kb) || !args->form.buffer_kb)
-            return tw_usage_error("record", "'%s' is not a size such as 512kb or 16mb", optarg);
-        return -1;
-    case OPT_CONSUMER_SOCKET:
-        args->session.socket = optarg;
-        return -1;
-    case 'v':
-        args->session.verbose = true;
-        return -1;
-    case 'h':
-        fputs(help, stdout);
-        return TW_EXIT_OK;
-    case OPT_VERSION:
-        return tw_print_version();
-    default:
-        return tw_options_bad(opt, argv);
-    }
+    const char *time = args->value[TW_REC_TIME], *buffer = args->value[TW_REC_BUFFER];
+    const char *size = args->value[TW_REC_SIZE];
+
+    if (time && tw_parse_time_ms(time, UINT32_MAX, &form->duration_ms))
+        return tw_usage_error("record", "'%s' is not a time such as 500ms, 5s or 2m", time);
+    if (buffer && (tw_parse_size_kb(buffer, UINT32_MAX, &form->buffer_kb) || !form->buffer_kb))
+        return tw_usage_error("record", "'%s' is not a size such as 512kb or 16mb", buffer);
+    if (size && tw_parse_size_kb(size, UINT32_MAX, &form->file_kb))
+        return tw_usage_error("record", "'%s' is not a size such as 512kb or 16mb", size);
+    return -1;
 }
 
-/* What does not fit together. -1: everything does. */
-static int check(const struct arguments *args)
+static int make_short_form(const struct tw_record_args *args, struct tw_record_config *ret_config)
 {
-    bool short_form = args->short_flags || args->form.n_categories;
+    struct tw_record_short_form form = {
+        .duration_ms = DEFAULT_DURATION_MS,
+        .buffer_kb = DEFAULT_BUFFER_KB,
+        .categories = args->categories,
+        .n_categories = args->n_categories,
+        .apps = args->apps.item,
+        .n_apps = args->apps.n,
+    };
+    char why[TW_RECORD_WHY_MAX];
+    int status = parse_values(args, &form);
 
-    if (args->config && short_form)
-        return tw_usage_error("record", "-c and the short form (-t, -b, CATEGORY) exclude each "
-                                        "other");
-    if (!args->config && !short_form)
-        return tw_usage_error("record", "what? -c FILE, or -t, -b or CATEGORY");
-    if (!args->config && args->text)
-        return tw_usage_error("record", "--txt is about the file of -c");
-    if (!args->session.out)
+    if (status < 0 && tw_record_config_make(&form, ret_config, why)) {
+        tw_complain("record", "%s", why);
+        return TW_EXIT_USAGE;
+    }
+    return status;
+}
+
+/* What upstream's command has built in to try it with. */
+static int make_test(struct tw_record_config *ret_config, char ret_why[TW_RECORD_WHY_MAX])
+{
+    char events[][24] = {"sched/sched_switch", "power/cpu_idle", "power/cpu_frequency",
+                         "power/gpu_frequency"};
+    char *names[] = {events[0], events[1], events[2], events[3]};
+    struct tw_record_short_form form = {
+        .duration_ms = TEST_DURATION_MS,
+        .buffer_kb = DEFAULT_BUFFER_KB,
+        .categories = names,
+        .n_categories = TW_ARRAY_LEN(names),
+    };
+
+    return tw_record_config_make(&form, ret_config, ret_why);
+}
+
+static int read_config(const struct tw_record_args *args, struct tw_record_config *ret_config)
+{
+    const char *path = args->value[TW_REC_CONFIG];
+    char why[TW_RECORD_WHY_MAX];
+    int rc = strcmp(path, ":test") == 0
+                 ? make_test(ret_config, why)
+                 : tw_record_config_read(path, tw_record_has(args, TW_REC_TXT), ret_config, why);
+
+    if (!rc)
+        return -1;
+    tw_complain("record", "%s", why);
+    return TW_EXIT_USAGE;
+}
+
+static int add_attributes(const struct tw_record_args *args, struct tw_record_config *config)
+{
+    for (size_t i = 0; i < args->attributes.n; i++) {
+        const char *text = args->attributes.item[i];
+        int rc = tw_record_config_attribute(config, text);
+
+        if (rc)
+            return tw_usage_error("record", "--add-attribute '%s': %s", text,
+                                  rc == TW_E_INVALID ? "not KEY or KEY=VALUE" : tw_err_str(rc));
+    }
+    return -1;
+}
+
+/* What the config asks of the command itself. */
+static int check_config(const struct tw_record_args *args, const struct tw_record_config *config)
+{
+    const char *out = args->value[TW_REC_OUT];
+
+    if (config->fires_triggers)
+        return tw_usage_error("record", "a config with activate_triggers traces nothing, and "
+                                        "firing triggers is not supported");
+    if (config->delay_min_ms > config->delay_max_ms)
+        return tw_usage_error("record", "cmd_trace_start_delay has no time between its two");
+    if (config->names_file && out)
+        return tw_usage_error("record", "-o and the config's output_path exclude each other");
+    if (!config->names_file && !out)
         return tw_usage_error("record", "where to? -o FILE");
     return -1;
 }
 
-static int parse(int argc, char **argv, struct arguments *args)
+/* A random time, so that machines with the same config do not all begin at once. */
+static void delay_start(const struct tw_record_config *config)
 {
-    int opt, status = -1;
+    uint32_t range = config->delay_max_ms - config->delay_min_ms, random = 0;
+    uint64_t ms;
+    struct timespec left;
 
-    tw_options_begin();
-    while (status < 0 && (opt = getopt_long(argc, argv, ":c:o:t:b:vh", long_options, NULL)) != -1)
-        status = take_option(opt, args, argv);
-    if (status >= 0)
-        return status;
-    args->form.categories = argv + optind;
-    args->form.n_categories = (size_t)(argc - optind);
-    if (!args->session.socket)
-        args->session.socket = tw_sock_default("consumer");
-    return check(args);
+    if (config->delay_max_ms == 0 || getrandom(&random, sizeof(random), 0) < 0)
+        return;
+    ms = config->delay_min_ms + (uint64_t)random * range / UINT32_MAX;
+    left = (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&left, NULL);
+}
+
+static int trace(const struct tw_record_args *args, const char *socket)
+{
+    struct tw_record_options options = {.socket = socket,
+                                        .out = args->value[TW_REC_OUT],
+                                        .verbose = tw_record_has(args, TW_REC_VERBOSE)};
+    struct tw_record_config config = {0};
+    int status = tw_record_has(args, TW_REC_CONFIG) ? read_config(args, &config)
+                                                    : make_short_form(args, &config);
+
+    if (status < 0)
+        status = add_attributes(args, &config);
+    if (status < 0)
+        status = check_config(args, &config);
+    if (status < 0) {
+        delay_start(&config);
+        status = tw_record_session(&options, &config);
+    }
+    tw_record_config_deinit(&config);
+    return status;
 }
 
 int tw_cmd_record(int argc, char **argv)
 {
-    struct arguments args = {
-        .form = {.duration_ms = DEFAULT_DURATION_MS, .buffer_kb = DEFAULT_BUFFER_KB}};
-    struct tw_record_config config;
-    char why[TW_RECORD_WHY_MAX];
-    int status = parse(argc, argv, &args);
-    int rc;
+    struct tw_record_args args;
+    int status = tw_record_options_parse(argc, argv, &args);
+    const char *socket = args.value[TW_REC_CONSUMER_SOCKET];
 
     if (status >= 0)
         return status;
-    rc = args.config ? tw_record_config_read(args.config, args.text, &config, why)
-                     : tw_record_config_make(&args.form, &config, why);
-    if (rc) {
-        tw_complain("record", "%s", why);
-        return TW_EXIT_USAGE;
+    if (tw_record_has(&args, TW_REC_VERSION))
+        return tw_print_version();
+    if (tw_record_has(&args, TW_REC_HELP)) {
+        fputs(help, stdout);
+        return TW_EXIT_OK;
     }
-    status = tw_record_session(&args.session, &config);
-    tw_record_config_deinit(&config);
-    return status;
+    if (!socket)
+        socket = tw_sock_default("consumer");
+    if (args.action == TW_REC_QUERY || args.action == TW_REC_QUERY_RAW)
+        return tw_record_query(socket, args.action == TW_REC_QUERY_RAW,
+                               tw_record_has(&args, TW_REC_LONG));
+    return trace(&args, socket);
 }

@@ -23,23 +23,14 @@
 enum { READ_STEP = 64 * 1024 };
 /* Bytes of the two fields that make a trace uuid. */
 enum { UUID_FIELDS_MAX = 2 * (2 + 10) };
-/* How often the short form lets producers hand over what they hold, as upstream's does. */
-enum { SHORT_FLUSH_PERIOD_MS = 30 * 1000 };
-
 /* Field numbers (spec/proto/trace_config.proto). */
 enum {
-    CONFIG_BUFFERS = 1,
-    CONFIG_DATA_SOURCES = 2,
-    CONFIG_DURATION_MS = 3,
-    CONFIG_FLUSH_PERIOD_MS = 13,
     CONFIG_UUID_MSB = 27,
     CONFIG_UUID_LSB = 28,
-    BUFFER_SIZE_KB = 1,
-    SOURCE_CONFIG = 1,
-    SOURCE_NAME = 1,
-    SOURCE_TRACK_EVENT = 113,
-    TRACK_EVENT_DISABLED = 1,
-    TRACK_EVENT_ENABLED = 2,
+    CONFIG_ATTRIBUTES = 48,
+    ATTRIBUTES_ATTRIBUTE = 1,
+    ATTRIBUTE_KEY = 1,
+    ATTRIBUTE_STRING = 3,
 };
 
 static int fail(char why[TW_RECORD_WHY_MAX], int rc, const char *what, const char *path)
@@ -119,11 +110,16 @@ static int add_uuid(struct tw_buf *encoded)
 
 static void learn(const Tw__TraceConfig *from, struct tw_record_config *config)
 {
+    const Tw__TraceConfig__CmdTraceStartDelay *delay = from->cmd_trace_start_delay;
+
     config->duration_ms = from->duration_ms;
+    config->delay_min_ms = delay ? delay->min_delay_ms : 0;
+    config->delay_max_ms = delay ? delay->max_delay_ms : 0;
     config->patience_ms = (uint64_t)from->flush_timeout_ms + from->data_source_stop_timeout_ms;
     config->waits_for_trigger = from->trigger_config != NULL;
+    config->fires_triggers = from->n_activate_triggers > 0;
     config->into_file = from->write_into_file;
-    config->names_file = from->output_path && *from->output_path;
+    config->names_file = from->write_into_file && from->output_path && *from->output_path;
     config->deferred_start = from->deferred_start;
 }
 
@@ -183,40 +179,15 @@ int tw_record_config_read(const char *path, bool text, struct tw_record_config *
     return 0;
 }
 
-static void put_track_event(struct tw_writer *w, const struct tw_record_short_form *form)
-{
-    uint8_t *source = tw_put_begin(w, CONFIG_DATA_SOURCES);
-    uint8_t *config = tw_put_begin(w, SOURCE_CONFIG);
-    uint8_t *track_event;
-
-    tw_put_str(w, SOURCE_NAME, "track_event");
-    track_event = tw_put_begin(w, SOURCE_TRACK_EVENT);
-    if (form->n_categories == 0)
-        tw_put_str(w, TRACK_EVENT_ENABLED, "*");
-    else
-        tw_put_str(w, TRACK_EVENT_DISABLED, "*");
-    for (size_t i = 0; i < form->n_categories; i++)
-        tw_put_str(w, TRACK_EVENT_ENABLED, form->categories[i]);
-    tw_put_end(w, track_event);
-    tw_put_end(w, config);
-    tw_put_end(w, source);
-}
-
 static int encode_short_form(const struct tw_record_short_form *form, struct tw_buf *out)
 {
     struct tw_writer w;
-    uint8_t *buffer;
     int rc = tw_buf_reserve(out, CONFIG_MAX);
 
     if (rc)
         return rc;
     w = tw_writer_of(out->p, CONFIG_MAX - UUID_FIELDS_MAX);
-    buffer = tw_put_begin(&w, CONFIG_BUFFERS);
-    tw_put_u64(&w, BUFFER_SIZE_KB, form->buffer_kb);
-    tw_put_end(&w, buffer);
-    put_track_event(&w, form);
-    tw_put_u64(&w, CONFIG_DURATION_MS, form->duration_ms);
-    tw_put_u64(&w, CONFIG_FLUSH_PERIOD_MS, SHORT_FLUSH_PERIOD_MS);
+    tw_record_short_put(&w, form);
     out->n = tw_writer_size(&w);
     return w.overflow ? TW_E_LIMIT : 0;
 }
@@ -236,6 +207,39 @@ int tw_record_config_make(const struct tw_record_short_form *form, struct tw_rec
         return rc;
     }
     *ret = config;
+    return 0;
+}
+
+/* The field is a message given once more, which adds to what the config has. */
+static void put_attribute(struct tw_writer *w, struct tw_bytes key, const char *value)
+{
+    uint8_t *attributes = tw_put_begin(w, CONFIG_ATTRIBUTES);
+    uint8_t *attribute = tw_put_begin(w, ATTRIBUTES_ATTRIBUTE);
+
+    tw_put_bytes(w, ATTRIBUTE_KEY, key);
+    tw_put_str(w, ATTRIBUTE_STRING, value);
+    tw_put_end(w, attribute);
+    tw_put_end(w, attributes);
+}
+
+int tw_record_config_attribute(struct tw_record_config *config, const char *text)
+{
+    struct tw_buf *out = &config->encoded;
+    size_t room = CONFIG_MAX - out->n;
+    struct tw_bytes key = {.p = (const uint8_t *)text, .n = strcspn(text, "=")};
+    struct tw_writer w;
+    int rc;
+
+    if (key.n == 0)
+        return TW_E_INVALID;
+    rc = tw_buf_reserve(out, room);
+    if (rc)
+        return rc;
+    w = tw_writer_of(out->p + out->n, room);
+    put_attribute(&w, key, text[key.n] ? text + key.n + 1 : "");
+    if (w.overflow)
+        return TW_E_LIMIT;
+    out->n += tw_writer_size(&w);
     return 0;
 }
 

@@ -370,24 +370,31 @@ static void settle_file(struct session *s)
                         (intmax_t)st.st_size);
 }
 
+static void say_written(struct session *s, const char *name)
+{
+    if (s->config->into_file && s->status == TW_EXIT_OK)
+        tw_progress_say(&s->progress, "the service wrote the trace");
+    else if (!s->config->into_file && (s->out.n_packets || s->status == TW_EXIT_OK))
+        tw_progress_say(&s->progress, "wrote %" PRIu64 " bytes, %" PRIu64 " packets to %s",
+                        s->out.n_bytes, s->out.n_packets, name);
+}
+
+/* Without a name the service makes the file. */
 static void close_out(struct session *s)
 {
-    bool is_stdout = !s->out.close_fd;
-    const char *name = is_stdout ? "standard output" : s->options->out;
-    bool ours = !s->config->into_file;
+    const char *name = s->options->out;
+    bool is_file = name && s->out.close_fd;
     bool failed_before = s->out.error != 0;
-    int rc = tw_trace_out_close(&s->out);
+    int rc = name ? tw_trace_out_close(&s->out) : 0;
 
+    if (name && !is_file)
+        name = "standard output";
     if (rc && !failed_before)
         tw_progress_say(&s->progress, "%s: %s", name, tw_err_str(rc));
     if (rc && s->status == TW_EXIT_OK)
         s->status = TW_EXIT_FAILURE;
-    if (ours && (s->out.n_packets || s->status == TW_EXIT_OK))
-        tw_progress_say(&s->progress, "wrote %" PRIu64 " bytes, %" PRIu64 " packets to %s",
-                        s->out.n_bytes, s->out.n_packets, name);
-    else if (!ours && s->status == TW_EXIT_OK)
-        tw_progress_say(&s->progress, "the service wrote the trace");
-    if (!is_stdout)
+    say_written(s, name);
+    if (is_file)
         settle_file(s);
 }
 
@@ -408,7 +415,8 @@ static int open_all(struct session *s)
         fail(s, TW_EXIT_FAILURE, "event loop", tw_err_str(rc));
         return rc;
     }
-    rc = tw_trace_out_open(&s->out, s->options->out);
+    if (s->options->out)
+        rc = tw_trace_out_open(&s->out, s->options->out);
     if (rc)
         fail(s, TW_EXIT_USAGE, s->options->out, tw_err_str(rc));
     return rc;

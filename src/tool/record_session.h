@@ -9,7 +9,7 @@
 
 struct tw_record_options {
     const char *socket;
-    const char *out; /* "-": standard output */
+    const char *out; /* "-": standard output; NULL: the config names the file */
     bool verbose;
 };
 

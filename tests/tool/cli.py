@@ -245,9 +245,9 @@ class Usage(Case):
 class IntoFile(Case):
     """Traces that the service writes itself, from within its sandbox."""
 
-    def traced(self, consumer, out, more):
+    def traced(self, consumer, more, *flags):
         config = self.file("config", CONFIG.format(duration=200, buffer=0) + more)
-        return run("record", "--consumer-socket", consumer, "--txt", "-c", config, "-o", out)
+        return run("record", "--consumer-socket", consumer, "--txt", "-c", config, *flags)
 
     def is_trace(self, path):
         done = subprocess.run(["protoc", "--decode=tw.Trace", "-Ispec/proto", "trace.proto"],
@@ -258,7 +258,7 @@ class IntoFile(Case):
     def test_the_service_writes_into_the_file_of_the_command(self):
         consumer, _ = self.service()
         out = self.folder / "out"
-        done = self.traced(consumer, out, "write_into_file: true")
+        done = self.traced(consumer, "write_into_file: true", "-o", out)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("the service wrote the trace", done.stderr)
         self.is_trace(out)
@@ -276,21 +276,19 @@ class IntoFile(Case):
         place.mkdir()
         consumer, _ = self.service("--output-dir", place)
         for name, good in [("new", True), ("new", False), ("../new", False)]:
-            done = self.traced(consumer, self.folder / "unused",
-                               f'write_into_file: true output_path: "{name}"')
+            done = self.traced(consumer, f'write_into_file: true output_path: "{name}"')
             self.assertEqual(done.returncode == 0, good, done.stderr)
         self.is_trace(place / "new")
         self.assertFalse((self.folder / "new").exists())
 
-    def recorder(self, consumer, more, out="unused"):
+    def recorder(self, consumer, more, *flags):
         """A `record` that stays, of a session for numbered packets that has a file there."""
         config = self.file("config", '''
             buffers { size_kb: 4096 }
             data_sources { config { name: "tw.seq" } }
             write_into_file: true ''' + more)
         process = subprocess.Popen(
-            [tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, "-o",
-             self.folder / out],
+            [tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, *flags],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.addCleanup(self.discard, process)
@@ -328,7 +326,8 @@ class IntoFile(Case):
         for lists, events in [('enabled_categories: "tracewire" disabled_categories: "*"', 110),
                               ('disabled_categories: "trace*"', 0)]:
             recorder = self.recorder(consumer, 'data_sources { config { name: "track_event" '
-                                     f"track_event_config {{ {lists} }} }} }}")
+                                     f"track_event_config {{ {lists} }} }} }}", "-o",
+                                     self.folder / "unused")
             done = run("produce", "--socket", self.folder / "producer", "--count", 50,
                        "--rate", "0", "--stall")
             self.assertEqual(done.returncode, 0, done)
@@ -350,7 +349,7 @@ class IntoFile(Case):
     def test_what_the_service_wrote_before_it_went_is_kept(self):
         consumer, process = self.service()
         out = self.folder / "out"
-        recorder = self.recorder(consumer, "file_write_period_ms: 100", "out")
+        recorder = self.recorder(consumer, "file_write_period_ms: 100", "-o", out)
         self.produce(500, 100)
         written = 0
         while written < 500:
@@ -386,8 +385,7 @@ class IntoFile(Case):
 
     def test_the_service_makes_no_file_unasked(self):
         consumer, _ = self.service()
-        done = self.traced(consumer, self.folder / "unused",
-                           'write_into_file: true output_path: "new"')
+        done = self.traced(consumer, 'write_into_file: true output_path: "new"')
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("makes no files", done.stderr)
 

@@ -84,9 +84,9 @@ class Units(unittest.TestCase):
                                             capture_output=True, timeout=LIMIT).stderr, "")
 
     def test_the_manual_has_every_flag(self):
-        for command, known in ("serve", "limit"), ("trace", "check"):
+        for command, known in ("serve", "limit"), ("trace", "check"), ("record", "query"):
             told = (ROOT / f"docs/man/tracewire-{command}.1").read_text()
-            flags = re.findall(r"--([a-z-]+)", run(TRACEWIRE, command, "--help")[1])
+            flags = re.findall(r"--([a-z_-]+)", run(TRACEWIRE, command, "--help")[1])
             self.assertIn(known, flags)
             for flag in set(flags) - {"help", "version"}:
                 self.assertRegex(told, rf"Fl -{flag}\b")

@@ -111,6 +111,7 @@ void tw_arbiter_kill(struct tw_arbiter *arbiter)
     struct tw_instance *stopped;
 
     atomic_store(&arbiter->dead, true);
+    atomic_fetch_add(&arbiter->flush_generation, 1);
     pthread_mutex_lock(&arbiter->lock);
     arbiter->regs_new = NULL; /* nobody will be told; the writers give them back */
     stopped = arbiter->stopped;

@@ -29,9 +29,10 @@ enum tw_wake {
 struct tw_arbiter {
     pid_t pid; /* that it belongs to: not a child's of fork() */
     _Atomic uint32_t refs;
-    _Atomic bool dead;                 /* the connection is gone: nothing is accepted any more */
-    _Atomic uint32_t next_page;        /* where the last chunk was found */
-    _Atomic uint32_t flush_generation; /* grows when the service wants a flush */
+    _Atomic bool dead;          /* the connection is gone: nothing is accepted any more */
+    _Atomic uint32_t next_page; /* where the last chunk was found */
+    /* Grows when writers have to give their chunks back: the service wants a flush, or is gone. */
+    _Atomic uint32_t flush_generation;
     struct tw_shm shm;
     struct tw_smb smb;
     enum tw_page_layout layout;

@@ -2,56 +2,64 @@
 /* Fields of the packet that is open. */
 #include <string.h>
 
-#include "producer/trace_writer.h"
+#include "producer/packet_put.h"
 
-enum { SCALAR_MAX = 16 }; /* bytes: a tag of five and a varint of ten */
+/* Where the chunk is nearly full: bytes that may have to be split. */
+static void put_split(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
+                      uint64_t value)
+{
+    uint8_t tmp[TW_RAW_FIELD_MAX];
+
+    tw_trace_writer_put(w, tmp, (size_t)(tw_raw_field(tmp, field, type, value) - tmp));
+}
+
+static inline void put(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
+                       uint64_t value)
+{
+    if (tw_packet_has_room(w, TW_RAW_FIELD_MAX))
+        w->p = tw_raw_field(w->p, field, type, value);
+    else
+        put_split(w, field, type, value);
+}
 
 void tw_writer_u64(struct tw_trace_writer *writer, uint32_t field, uint64_t value)
 {
-    uint8_t tmp[SCALAR_MAX];
-    struct tw_writer t = tw_writer_of(tmp, sizeof(tmp));
-
-    tw_put_u64(&t, field, value);
-    tw_trace_writer_put(writer, tmp, tw_writer_size(&t));
+    put(writer, field, TW_WIRE_VARINT, value);
 }
 
 void tw_writer_i64(struct tw_trace_writer *writer, uint32_t field, int64_t value)
 {
-    tw_writer_u64(writer, field, (uint64_t)value);
+    put(writer, field, TW_WIRE_VARINT, (uint64_t)value);
 }
 
 void tw_writer_bool(struct tw_trace_writer *writer, uint32_t field, bool value)
 {
-    tw_writer_u64(writer, field, value);
+    put(writer, field, TW_WIRE_VARINT, value);
 }
 
 void tw_writer_fixed64(struct tw_trace_writer *writer, uint32_t field, uint64_t value)
 {
-    uint8_t tmp[SCALAR_MAX];
-    struct tw_writer t = tw_writer_of(tmp, sizeof(tmp));
-
-    tw_put_fixed64(&t, field, value);
-    tw_trace_writer_put(writer, tmp, tw_writer_size(&t));
+    put(writer, field, TW_WIRE_FIXED64, value);
 }
 
 void tw_writer_double(struct tw_trace_writer *writer, uint32_t field, double value)
 {
-    uint8_t tmp[SCALAR_MAX];
-    struct tw_writer t = tw_writer_of(tmp, sizeof(tmp));
+    uint64_t bits;
 
-    tw_put_double(&t, field, value);
-    tw_trace_writer_put(writer, tmp, tw_writer_size(&t));
+    _Static_assert(sizeof(bits) == sizeof(value), "double is IEEE 754 binary64");
+    memcpy(&bits, &value, sizeof(bits));
+    put(writer, field, TW_WIRE_FIXED64, bits);
 }
 
 void tw_writer_bytes(struct tw_trace_writer *writer, uint32_t field, struct tw_bytes value)
 {
-    uint8_t tmp[SCALAR_MAX];
-    struct tw_writer t = tw_writer_of(tmp, sizeof(tmp));
-
-    tw_put_varint(&t, (uint64_t)field << 3 | 2 /* LEN */);
-    tw_put_varint(&t, value.n);
-    tw_trace_writer_put(writer, tmp, tw_writer_size(&t));
-    tw_trace_writer_put(writer, value.p, value.n);
+    put(writer, field, TW_WIRE_LEN, value.n);
+    if (tw_packet_has_room(writer, value.n) && value.n) {
+        memcpy(writer->p, value.p, value.n);
+        writer->p += value.n;
+    } else {
+        tw_trace_writer_put(writer, value.p, value.n);
+    }
 }
 
 void tw_writer_str(struct tw_trace_writer *writer, uint32_t field, const char *value)

@@ -10,6 +10,7 @@
 #include "base/macros.h"
 #include "base/req.h"
 #include "producer/instance.h"
+#include "producer/packet_put.h"
 
 enum {
     FIELD_PREVIOUS_PACKET_DROPPED = 42,
@@ -42,7 +43,7 @@ static void unmap_writer(struct tw_trace_writer *w)
 int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *arbiter,
                         uint32_t target_buffer, enum tw_exhausted policy)
 {
-    struct tw_trace_writer *w;
+    struct tw_trace_writer *w = NULL;
     int r = map_writer(&w);
 
     if (r)
@@ -54,7 +55,7 @@ int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *
     }
     w->arbiter = tw_arbiter_ref(arbiter);
     w->policy = policy;
-    w->first = true;
+    w->marks = TW_MARK_FIRST;
     w->flush_generation = atomic_load(&arbiter->flush_generation);
     *ret_writer = w;
     return 0;
@@ -114,14 +115,17 @@ static void return_chunk(struct tw_trace_writer *w)
     w->p = w->end = NULL;
 }
 
-static void begin_fragment(struct tw_trace_writer *w)
+static inline void begin_fragment(struct tw_trace_writer *w)
 {
-    w->fragment_size = w->p;
-    w->p += TW_WIRE_SIZE_BYTES;
-    w->fragment = w->p;
+    w->fragment = w->p += TW_WIRE_SIZE_BYTES;
 }
 
-static uint32_t packet_size(const struct tw_trace_writer *w)
+static inline void set_fragment_size(struct tw_trace_writer *w, uint32_t size)
+{
+    (void)tw_raw_padded_size(w->fragment - TW_WIRE_SIZE_BYTES, size);
+}
+
+static inline uint32_t packet_size(const struct tw_trace_writer *w)
 {
     return w->before + (uint32_t)(w->p - w->fragment);
 }
@@ -136,8 +140,8 @@ static bool chunk_waits_for_more(const struct tw_trace_writer *w, uint32_t chunk
     return false;
 }
 
-/* Takes the innermost message off the stack and fills in its size. */
-static void close_nest(struct tw_trace_writer *w, uint32_t size)
+/* Takes the innermost message off the stack, whose size lies in a chunk that is gone. */
+static void patch_nest(struct tw_trace_writer *w, uint32_t size)
 {
     const struct tw_nest *nest = &w->nest[--w->depth];
     struct tw_late_patch patch = {
@@ -145,15 +149,24 @@ static void close_nest(struct tw_trace_writer *w, uint32_t size)
         .chunk_id = nest->chunk_id,
         .writer_id = w->reg->id,
         .offset = nest->offset,
+        .has_more = chunk_waits_for_more(w, nest->chunk_id),
     };
 
-    if (nest->size) {
-        tw_write_padded_size(nest->size, size);
+    (void)tw_raw_padded_size(patch.bytes, size);
+    tw_arbiter_patch(w->arbiter, &patch);
+}
+
+static inline void close_nest(struct tw_trace_writer *w)
+{
+    const struct tw_nest *nest = &w->nest[w->depth - 1];
+    uint32_t size = packet_size(w) - nest->begin;
+
+    if (!nest->size) {
+        patch_nest(w, size);
         return;
     }
-    patch.has_more = chunk_waits_for_more(w, nest->chunk_id);
-    tw_write_padded_size(patch.bytes, size);
-    tw_arbiter_patch(w->arbiter, &patch);
+    (void)tw_raw_padded_size(nest->size, size);
+    w->depth--;
 }
 
 /* The current chunk is about to go: what it holds of unknown sizes has to be patched later. */
@@ -178,7 +191,7 @@ static void lose(struct tw_trace_writer *w, int why)
 {
     w->state = TW_PACKET_LOST;
     w->lost_why = why;
-    w->tell_loss = true;
+    w->marks |= TW_MARK_LOSS;
 }
 
 /* The open packet cannot be finished: its fragment tells the reader to throw all of it away. If
@@ -187,7 +200,7 @@ static void give_up(struct tw_trace_writer *w, int why)
 {
     REQ("TW-SHM-047");
     if (w->has_chunk) {
-        tw_write_padded_size(w->fragment_size, TW_PACKET_SIZE_DROP);
+        set_fragment_size(w, TW_PACKET_SIZE_DROP);
         w->n_packets++;
     }
     /* Sizes in this chunk do not matter any more; those in earlier ones would keep the reader
@@ -196,7 +209,7 @@ static void give_up(struct tw_trace_writer *w, int why)
         if (w->nest[w->depth - 1].size)
             w->depth--;
         else
-            close_nest(w, 0);
+            patch_nest(w, 0);
     }
     return_chunk(w);
     lose(w, why);
@@ -207,7 +220,7 @@ static void end_with_loss(struct tw_trace_writer *w)
 {
     if (!w->has_chunk)
         return;
-    tw_write_padded_size(w->p, TW_PACKET_SIZE_DROP);
+    (void)tw_raw_padded_size(w->p, TW_PACKET_SIZE_DROP);
     w->n_packets++;
     return_chunk(w);
 }
@@ -244,7 +257,7 @@ static int next_chunk(struct tw_trace_writer *w)
 static void end_fragment(struct tw_trace_writer *w)
 {
     REQ("TW-SHM-045");
-    tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
+    set_fragment_size(w, (uint32_t)(w->p - w->fragment));
     w->before = packet_size(w);
     detach_nests(w);
     w->flags |= TW_CHUNK_LAST_CONTINUES;
@@ -293,17 +306,19 @@ void tw_trace_writer_put(struct tw_trace_writer *w, const uint8_t *p, size_t n)
     }
 }
 
-static void begin_packet(struct tw_trace_writer *w)
+/* Makes sure that there is a chunk with room for a packet. */
+static bool find_room(struct tw_trace_writer *w)
+{
+    int r = has_room(w) ? 0 : next_chunk(w);
+
+    if (r)
+        lose(w, r);
+    return r == 0;
+}
+
+static inline void start_packet(struct tw_trace_writer *w)
 {
     REQ("TW-SHM-043");
-    int r = atomic_load_explicit(&w->arbiter->dead, memory_order_relaxed) ? TW_E_CLOSED : 0;
-
-    if (!r && !has_room(w))
-        r = next_chunk(w);
-    if (r) {
-        lose(w, r);
-        return;
-    }
     /* Counted when it begins and not when it ends: a chunk that was scraped must count more when
      * it is complete, or a service may take it for what it has already. */
     tw_chunk_store_packets(w->chunk.header, (uint16_t)(w->n_packets + 1), w->flags);
@@ -311,44 +326,52 @@ static void begin_packet(struct tw_trace_writer *w)
     w->before = 0;
     w->depth = 0;
     begin_fragment(w);
-    if (w->tell_loss)
-        tw_writer_u64(w, FIELD_PREVIOUS_PACKET_DROPPED, 1);
-    if (w->first)
+    if (w->marks & TW_MARK_LOSS)
+        tw_writer_bool(w, FIELD_PREVIOUS_PACKET_DROPPED, true);
+    if (w->marks & TW_MARK_FIRST)
         tw_writer_bool(w, FIELD_FIRST_PACKET_ON_SEQUENCE, true);
+}
+
+static inline uint32_t flush_generation(const struct tw_trace_writer *w)
+{
+    return atomic_load_explicit(&w->arbiter->flush_generation, memory_order_relaxed);
+}
+
+/* What is not as usual when a packet begins. */
+static bool prepare(struct tw_trace_writer *w)
+{
+    if (w->state != TW_PACKET_NONE)
+        (void)tw_writer_end(w);
+    if (!w->arbiter) {
+        lose(w, TW_E_CLOSED);
+        return false;
+    }
+    if (w->flush_generation != flush_generation(w)) {
+        w->flush_generation = flush_generation(w);
+        tw_writer_flush(w);
+    }
+    return find_room(w);
 }
 
 void tw_writer_begin(struct tw_trace_writer *writer)
 {
-    uint32_t asked;
+    bool as_usual = writer->state == TW_PACKET_NONE && has_room(writer) &&
+                    writer->flush_generation == flush_generation(writer);
 
-    if (writer->state != TW_PACKET_NONE)
-        (void)tw_writer_end(writer);
-    if (!writer->arbiter) {
-        lose(writer, TW_E_CLOSED);
-        return;
-    }
-    asked = atomic_load_explicit(&writer->arbiter->flush_generation, memory_order_relaxed);
-    if (asked != writer->flush_generation) {
-        writer->flush_generation = asked;
-        tw_writer_flush(writer);
-    }
-    begin_packet(writer);
+    if (as_usual || prepare(writer))
+        start_packet(writer);
 }
 
-static void finish_packet(struct tw_trace_writer *w)
+static inline void finish_packet(struct tw_trace_writer *w)
 {
-    uint32_t size;
-
     while (w->depth > 0)
-        tw_writer_unnest(w);
-    size = packet_size(w);
-    tw_write_padded_size(w->fragment_size, (uint32_t)(w->p - w->fragment));
+        close_nest(w);
+    set_fragment_size(w, (uint32_t)(w->p - w->fragment));
     w->n_packets++;
     w->state = TW_PACKET_NONE;
-    w->first = false;
-    w->tell_loss = false;
+    w->marks = 0;
     w->stats.packets++;
-    w->stats.bytes += size;
+    w->stats.bytes += packet_size(w);
 }
 
 int tw_writer_end(struct tw_trace_writer *writer)
@@ -364,31 +387,38 @@ int tw_writer_end(struct tw_trace_writer *writer)
     return writer->lost_why;
 }
 
+/* Where the tag of a nested message and its size may have to be in two chunks. */
+static bool split_nest(struct tw_trace_writer *w, uint64_t tag)
+{
+    uint8_t tmp[TW_RAW_VARINT_MAX];
+
+    tw_trace_writer_put(w, tmp, (size_t)(tw_raw_varint(tmp, tag) - tmp));
+    if (w->state == TW_PACKET_OPEN && w->depth == TW_NEST_MAX)
+        give_up(w, TW_E_INVALID);
+    if (w->state == TW_PACKET_OPEN && w->end - w->p < TW_WIRE_SIZE_BYTES)
+        next_fragment(w); /* a size is patched in one chunk only */
+    return w->state == TW_PACKET_OPEN;
+}
+
 void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field)
 {
+    uint64_t tag = (uint64_t)field << 3 | TW_WIRE_LEN;
     struct tw_nest *nest;
-    uint8_t tag[TW_WIRE_SIZE_BYTES * 2];
-    struct tw_writer t = tw_writer_of(tag, sizeof(tag));
 
-    tw_put_varint(&t, (uint64_t)field << 3 | 2 /* LEN */);
-    tw_trace_writer_put(writer, tag, tw_writer_size(&t));
-    if (writer->state == TW_PACKET_OPEN && writer->depth == TW_NEST_MAX)
-        give_up(writer, TW_E_INVALID);
-    if (writer->state == TW_PACKET_OPEN && writer->end - writer->p < TW_WIRE_SIZE_BYTES)
-        next_fragment(writer); /* a size is patched in one chunk only */
-    if (writer->state != TW_PACKET_OPEN)
+    if (tw_packet_has_room(writer, TW_RAW_FIELD_MAX) && writer->depth < TW_NEST_MAX)
+        writer->p = tw_raw_varint(writer->p, tag);
+    else if (!split_nest(writer, tag))
         return;
     nest = &writer->nest[writer->depth++];
-    *nest = (struct tw_nest){.size = writer->p};
-    tw_write_padded_size(nest->size, 0);
-    writer->p += TW_WIRE_SIZE_BYTES;
+    nest->size = writer->p;
+    writer->p = tw_raw_padded_size(writer->p, 0);
     nest->begin = packet_size(writer);
 }
 
 void tw_writer_unnest(struct tw_trace_writer *writer)
 {
     if (writer->state == TW_PACKET_OPEN && writer->depth > 0)
-        close_nest(writer, packet_size(writer) - writer->nest[writer->depth - 1].begin);
+        close_nest(writer);
 }
 
 /* ---- the end ---- */
@@ -399,12 +429,12 @@ static void tell_loss(struct tw_trace_writer *w)
     enum tw_exhausted policy = w->policy;
 
     w->policy = TW_EXHAUSTED_DROP;
-    begin_packet(w);
-    w->policy = policy;
-    if (w->state == TW_PACKET_OPEN) {
+    if (find_room(w)) {
+        start_packet(w);
         finish_packet(w);
         w->stats.packets--; /* it is not the caller's */
     }
+    w->policy = policy;
     w->state = TW_PACKET_NONE;
 }
 
@@ -412,7 +442,7 @@ void tw_writer_flush(struct tw_trace_writer *writer)
 {
     if (writer->state != TW_PACKET_NONE || !writer->arbiter)
         return;
-    if (writer->tell_loss)
+    if (writer->marks & TW_MARK_LOSS)
         tell_loss(writer);
     return_chunk(writer);
     tw_arbiter_flush(writer->arbiter);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The trace writer: one sequence of packets, cut into fragments over chunks. packet.c encodes
- * fields through tw_trace_writer_put() and the nesting calls. One thread at a time.
+ * fields with producer/packet_put.h, in the chunk where there is room. One thread at a time.
  */
 #pragma once
 
@@ -28,34 +28,40 @@ enum tw_packet_state { TW_PACKET_NONE, TW_PACKET_OPEN, TW_PACKET_LOST };
 
 /* Lies in pages of its own that a child of fork() finds zeroed, while its parent may be writing on
  * any thread. So all zero is a writer that swallows whatever it is given. TW-SHM-070 */
+/* What the next packet says of its sequence. */
+enum tw_packet_marks {
+    TW_MARK_FIRST = 1, /* nothing has been written before */
+    TW_MARK_LOSS = 2,  /* packets are missing */
+};
+
+/* What every packet needs comes first, so that it shares few lines of the cache. */
 struct tw_trace_writer {
     /* Where the next byte goes and how far it is to the end; NULL without a chunk. */
     uint8_t *p, *end;
+    uint8_t *fragment; /* the first byte of the one being written, behind its size */
     enum tw_packet_state state;
-    uint8_t *fragment_size; /* of the fragment being written */
-    uint8_t *fragment;      /* its first byte */
-    uint32_t before;        /* bytes of the packet in earlier fragments */
+    uint32_t before; /* bytes of the packet in earlier fragments */
     uint32_t depth;
+    uint32_t flush_generation;  /* of the arbiter, when we last looked */
+    uint16_t n_packets;         /* finished in the chunk */
+    uint8_t flags;              /* of the chunk */
+    uint8_t marks;              /* enum tw_packet_marks */
+    struct tw_arbiter *arbiter; /* a reference */
+    struct tw_smb_chunk chunk;
+    struct tw_writer_stats stats;
     struct tw_nest nest[TW_NEST_MAX];
 
-    struct tw_arbiter *arbiter; /* a reference; NULL in a child */
     struct tw_writer_reg *reg;
     enum tw_exhausted policy;
     bool has_chunk;
-    bool first;             /* nothing has been written on this sequence */
-    bool tell_loss;         /* the next packet says that some are missing */
     bool gave_up;           /* the last attempt to get a chunk failed */
-    uint8_t flags;          /* of the chunk */
     int lost_why;           /* of the packet that is being swallowed */
-    uint16_t n_packets;     /* finished in the chunk */
     uint32_t next_chunk_id; /* the one after the chunk's */
-    uint32_t flush_generation;
-    struct tw_smb_chunk chunk;
-    struct tw_writer_stats stats;
 };
 
 /* A writer that is not bound to an instance. Results as tw_writer_new(). */
 TW_MUST_USE int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *arbiter,
                                     uint32_t target_buffer, enum tw_exhausted policy);
-/* Bytes of the packet that is open; swallowed when there is none. */
+/* Bytes of the packet that is open, over as many chunks as they take; swallowed when there is none.
+ */
 void tw_trace_writer_put(struct tw_trace_writer *w, const uint8_t *p, size_t n);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "wire/reader.h"
+#include "wire/raw.h"
 
 size_t tw_varint_size(uint64_t value)
 {
@@ -16,9 +16,7 @@ size_t tw_varint_size(uint64_t value)
 
 void tw_write_padded_size(uint8_t dst[TW_WIRE_SIZE_BYTES], uint32_t size)
 {
-    for (size_t i = 0; i < TW_WIRE_SIZE_BYTES - 1; i++)
-        dst[i] = (uint8_t)(0x80 | ((size >> (7 * i)) & 0x7f));
-    dst[TW_WIRE_SIZE_BYTES - 1] = (uint8_t)((size >> 21) & 0x7f);
+    (void)tw_raw_padded_size(dst, size);
 }
 
 /* Room for n bytes, or NULL and overflow from now on. */
@@ -39,11 +37,8 @@ void tw_put_varint(struct tw_writer *w, uint64_t value)
 {
     uint8_t *at = take(w, tw_varint_size(value));
 
-    if (!at)
-        return;
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t)(value | 0x80);
-    *at = (uint8_t)value;
+    if (at)
+        (void)tw_raw_varint(at, value);
 }
 
 void tw_put_raw(struct tw_writer *w, const void *p, size_t n)
@@ -79,8 +74,7 @@ void tw_put_fixed64(struct tw_writer *w, uint32_t field, uint64_t value)
 {
     uint8_t le[8];
 
-    for (size_t i = 0; i < sizeof(le); i++)
-        le[i] = (uint8_t)(value >> (8 * i));
+    (void)tw_raw_fixed64(le, value);
     put_tag(w, field, TW_WIRE_FIXED64);
     tw_put_raw(w, le, sizeof(le));
 }

@@ -100,6 +100,7 @@ struct tw_producer_stats {
     uint64_t setups, starts, stops, flushes, clears; /* commands that were carried out */
     uint64_t commits;                                /* CommitData requests sent */
     uint64_t bad_commands; /* commands that made no sense and were ignored */
+    uint64_t bad_memory;   /* of them those whose memory was none to share: the service was left */
 };
 
 void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats);

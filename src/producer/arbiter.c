@@ -260,6 +260,7 @@ int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header 
         now = tw_clock_ns(CLOCK_MONOTONIC);
         if (until == 0)
             until = now + wait_ms * TW_NS_PER_MS;
+        REQ("TW-SEC-008");
         if (now >= until)
             return TW_E_LIMIT;
         if (arbiter->commit_now && pthread_equal(arbiter->owner, pthread_self()))

@@ -78,10 +78,13 @@ static int setup_tracing(struct tw_producer *p, const struct args *args)
 
     if (p->arbiter || args->id > TW_PAGE_SIZE_MAX / 1024)
         return TW_E_INVALID;
+    REQ("TW-SEC-007");
     r = tw_endpoint_adopt_memory(p, (size_t)args->id * 1024);
     /* Without memory there is nothing to do on this connection; the next one may be better. */
-    if (r)
+    if (r) {
         p->failed = true;
+        p->stats.bad_memory++;
+    }
     return r;
 }
 

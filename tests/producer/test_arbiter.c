@@ -114,7 +114,7 @@ static void threads_that_drop_count_and_tell_every_loss(void **state)
     run_threads(TW_PAGE_DIV7, TW_EXHAUSTED_DROP, true);
 }
 
-static void running_out_of_writer_ids_is_an_error(void **state)
+static void museum_40_running_out_of_writer_ids_is_an_error(void **state)
 {
     REQ("TW-SHM-044");
     struct fake_service s = {.arbiter = fake_arbiter(4096, 4096, TW_PAGE_DIV1, false)};
@@ -228,7 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         tw_unit_test(threads_that_wait_lose_nothing),
         tw_unit_test(threads_that_drop_count_and_tell_every_loss),
-        tw_unit_test(running_out_of_writer_ids_is_an_error),
+        tw_unit_test(museum_40_running_out_of_writer_ids_is_an_error),
         tw_unit_test(a_writer_outlives_its_connection_and_drops),
         tw_unit_test(a_flush_that_was_asked_for_is_done_at_the_next_packet),
         tw_unit_test(a_service_that_frees_our_chunks_costs_data_only),

@@ -132,7 +132,7 @@ static void the_first_packet_says_so_and_no_other(void **state)
 }
 
 /* The count has ten bits; one more packet would run into the flags. */
-static void a_chunk_never_counts_more_packets_than_fit(void **state)
+static void museum_37_a_chunk_never_counts_more_packets_than_fit(void **state)
 {
     REQ("TW-SHM-043");
     enum { N = 5000 };
@@ -350,7 +350,7 @@ static void every_kind_of_field_is_encoded(void **state)
 
 /* Random nesting in a tiny buffer whose reader comes and goes: what comes back parses to the same
  * depths, whole or not at all. */
-static void random_nesting_comes_back_whole_or_not_at_all(void **state)
+static void museum_39_random_nesting_comes_back_whole_or_not_at_all(void **state)
 {
     uint32_t random = 42;
 
@@ -401,7 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         tw_unit_test(packets_of_all_sizes_come_back_from_all_layouts),
         tw_unit_test(the_first_packet_says_so_and_no_other),
-        tw_unit_test(a_chunk_never_counts_more_packets_than_fit),
+        tw_unit_test(museum_37_a_chunk_never_counts_more_packets_than_fit),
         tw_unit_test(sizes_whose_chunk_is_gone_are_patched_unless_it_can_be_done_in_place),
         tw_unit_test(a_scraper_finds_all_packets_but_the_last),
         tw_unit_test(what_is_lost_to_a_full_buffer_is_told_and_counted),
@@ -409,7 +409,7 @@ int main(void)
         tw_unit_test(a_packet_given_up_leaves_no_chunk_waiting_for_patches),
         tw_unit_test(nesting_is_bounded_and_wrong_use_is_an_outcome),
         tw_unit_test(every_kind_of_field_is_encoded),
-        tw_unit_test(random_nesting_comes_back_whole_or_not_at_all),
+        tw_unit_test(museum_39_random_nesting_comes_back_whole_or_not_at_all),
     };
 
     for (size_t i = 0; i < sizeof(text); i++)

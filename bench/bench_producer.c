@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What it costs a program to be traced: an event that is off, an instant, a packet of 32 bytes,
- * beside one of LTTng-UST, clock_gettime() and a plain memcpy() of as many bytes; through the
- * command `tracewire serve`, with a session that wants it all. The producer has a thread of its
- * own, as in a program that is not written around it. Ends with status 1 when a bound is missed.
+ * beside one of LTTng-UST, clock_gettime() and a plain memcpy() of as many bytes; instants of up to
+ * eight threads; system calls. All through the command `tracewire serve`, with a session that wants
+ * everything. The producer has a thread of its own, as in a program that is not written around it.
+ * Ends with status 1 when a bound is missed.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/macros.h"
+#include "bench/calls.h"
 #include "bench/lttng.h"
 #include "bench/measure.h"
 #include "bench/serve.h"
@@ -23,6 +28,10 @@ enum { PACKET = 32, COPIES = 4096 }; /* bytes; so many of them are as much as sh
 
 #define INSTANT_AT_MOST 0.5 /* of an event of LTTng-UST */
 #define PACKET_AT_MOST  3.0 /* calls of clock_gettime */
+#define CALLS_AT_MOST   2.0 /* for a thousand events */
+
+enum { THREADS_MAX = 8, OF_A_THREAD = 400 * 1000, COUNTED = 200 * 1000 }; /* events */
+enum { BATCH_MS = 100 };
 
 static struct tw_category categories[] = {
     TW_CATEGORY("on", "Wanted by the session", NULL),
@@ -123,10 +132,10 @@ static void *dispatch(void *unused)
     return NULL;
 }
 
-static void open_producer(void)
+static void open_producer(uint32_t batch_ms)
 {
     struct tw_producer_config config = {
-        .socket = world.serve.producer, .name = "bench", .batch_ms = 100};
+        .socket = world.serve.producer, .name = "bench", .batch_ms = batch_ms};
     struct tw_data_source_config source = {.name = SERVE_DATA_SOURCE, .ops = {.start = on_start}};
     struct tw_events_config events = {
         .categories = categories,
@@ -169,10 +178,10 @@ static void enable(void)
     peer_call(&world.consumer, TW_CONSUMER_ENABLE_TRACING, &request.base, false);
 }
 
-static void begin(const char *argv0)
+static void begin(const char *argv0, uint32_t batch_ms)
 {
     serve_start(&world.serve, argv0);
-    open_producer();
+    open_producer(batch_ms);
     peer_open(&world.consumer, &world.serve, &tw_consumer_port);
     enable();
     while (!world.writer || !TW_CATEGORY_ON(&categories[0]))
@@ -232,15 +241,95 @@ static bool bench_time(void)
            good;
 }
 
+/* ---- threads ---- */
+
+/* The nanoseconds of a processor that a thread needed. */
+static void *run_thread(void *ret_ns)
+{
+    for (int i = 0; i < OF_A_THREAD; i++)
+        TW_EVENT_INSTANT(&categories[0], "instant");
+    *(uint64_t *)ret_ns = tw_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    return NULL;
+}
+
+static void bench_threads(size_t n)
+{
+    uint64_t ns[THREADS_MAX], begin = tw_clock_ns(CLOCK_MONOTONIC), all = 0;
+    pthread_t threads[THREADS_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        serve_must(!pthread_create(&threads[i], NULL, run_thread, &ns[i]), "no thread");
+    for (size_t i = 0; i < n; i++) {
+        serve_must(!pthread_join(threads[i], NULL), "no end of a thread");
+        all += ns[i];
+    }
+    begin = tw_clock_ns(CLOCK_MONOTONIC) - begin;
+    printf("%zu threads: %.2f million instants a second, each %.1f ns of a processor\n", n,
+           (double)n * OF_A_THREAD * 1000 / (double)begin, (double)all / (double)n / OF_A_THREAD);
+}
+
+/* ---- system calls ---- */
+
+/* In a child that is traced: a system call that there is none of says that it begins. */
+static void count_me(const char *argv0, uint32_t batch_ms)
+{
+    begin(argv0, batch_ms);
+    instants();
+    syscall(-1);
+    for (int i = 0; i < COUNTED; i++)
+        TW_EVENT_INSTANT(&categories[0], "instant");
+    end();
+    exit(0);
+}
+
+/* Of all threads of the producer for a thousand events, to its very end. */
+static double count_calls(const char *argv0, uint32_t batch_ms)
+{
+    pid_t child = fork(), stopped;
+    bool counting = false;
+    long n = 0;
+    int status;
+
+    serve_must(child >= 0, "cannot fork");
+    if (child == 0)
+        count_me(argv0, batch_ms);
+    calls_trace(child);
+    while ((stopped = waitpid(-1, &status, __WALL)) != child || WIFSTOPPED(status)) {
+        long call;
+
+        serve_must(stopped > 0, "nothing to wait for");
+        if (!WIFSTOPPED(status))
+            continue; /* one of its threads has ended */
+        call = calls_go_on(stopped, status);
+        n += counting && call != CALL_NONE;
+        counting |= call == -1;
+    }
+    serve_must(counting && WIFEXITED(status) && !WEXITSTATUS(status), "the child did not end well");
+    return (double)n * 1000 / COUNTED;
+}
+
+static bool bench_calls(const char *argv0)
+{
+    double at_once = count_calls(argv0, 0);
+
+    printf("system calls for 1,000 events, committed at once: %.2f\n", at_once);
+    fflush(stdout); /* once, and not by the next child, too */
+    return tw_bench_at_most("system calls for 1,000 events, in batches",
+                            count_calls(argv0, BATCH_MS), CALLS_AT_MOST);
+}
+
 int main(int argc, char **argv)
 {
     bool good;
 
     serve_must(argc == 1, "usage: bench_producer");
-    begin(argv[0]);
+    good = bench_calls(argv[0]);
+    begin(argv[0], BATCH_MS);
     lttng_begin(argv[0]);
-    good = bench_time();
+    good = bench_time() && good;
     lttng_end();
+    for (size_t n = 1; n <= THREADS_MAX; n *= 2)
+        bench_threads(n);
     end();
     return good ? 0 : 1;
 }

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,10 +18,11 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "bench/calls.h"
 #include "bench/measure.h"
 #include "bench/serve.h"
 
-enum { COUNTED = 1000, ROUNDS = 50, PRODUCERS_MAX = 2000, CALLS = 512 };
+enum { COUNTED = 1000, ROUNDS = 50, PRODUCERS_MAX = 2000 };
 /* Slices of time. The one that a quarter of them beat counts: slices that somebody interrupted are
  * among the longest, and the shortest found everything in the caches by chance. */
 enum { SLICES = 2000, SLICE_THAT_COUNTS = SLICES / 4 };
@@ -56,42 +56,23 @@ static void sync_rounds(void)
     _exit(0);
 }
 
-/* Lets the service go on to its next stop. It stops at each system call twice. */
-static void note_stop(pid_t pid, int status, long counts[CALLS])
-{
-    struct __ptrace_syscall_info info;
-    int signo = WSTOPSIG(status);
-
-    if (signo == (SIGTRAP | 0x80)) {
-        serve_must(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) > 0,
-                   "cannot look at a system call");
-        if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr < CALLS)
-            counts[info.entry.nr]++;
-        signo = 0;
-    } else if (signo == SIGTRAP) {
-        signo = 0; /* we stopped it */
-    }
-    serve_must(!ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signo), "cannot go on tracing");
-}
-
 static void count_calls(const struct serve *s, long counts[CALLS])
 {
     pid_t worker, stopped = 0;
     int status;
 
-    serve_must(!ptrace(PTRACE_SEIZE, s->pid, NULL, (void *)PTRACE_O_TRACESYSGOOD) &&
-                   !ptrace(PTRACE_INTERRUPT, s->pid, NULL, NULL),
-               "cannot trace the service");
+    calls_trace(s->pid);
     worker = fork();
     if (worker == 0)
         sync_rounds();
-    while ((stopped = waitpid(-1, &status, __WALL)) == s->pid && WIFSTOPPED(status))
-        note_stop(s->pid, status, counts);
+    while ((stopped = waitpid(-1, &status, __WALL)) == s->pid && WIFSTOPPED(status)) {
+        long call = calls_go_on(s->pid, status);
+
+        if (call >= 0 && call < CALLS)
+            counts[call]++;
+    }
     serve_must(stopped == worker && WIFEXITED(status) && !WEXITSTATUS(status), "no round trips");
-    serve_must(!ptrace(PTRACE_INTERRUPT, s->pid, NULL, NULL) &&
-                   waitpid(s->pid, &status, __WALL) == s->pid &&
-                   !ptrace(PTRACE_DETACH, s->pid, NULL, NULL),
-               "cannot leave the service alone again");
+    calls_leave(s->pid);
 }
 
 static bool bench_calls(const struct serve *s)

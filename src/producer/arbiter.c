@@ -127,15 +127,18 @@ void tw_arbiter_leave(struct tw_arbiter *arbiter)
     tw_fd_close(&arbiter->event_fd);
 }
 
-/* With the lock held. */
-static void want(struct tw_arbiter *a, enum tw_wake wake)
+/* Not with the lock held: whoever is woken wants it, too. What was added under it before is either
+ * taken by then or, since the endpoint first takes wake back and then the lock, asked for anew. */
+static void want(struct tw_arbiter *a, uint32_t wake)
 {
+    uint32_t now = atomic_load(&a->wake);
     uint64_t one = 1;
     ssize_t n;
 
-    if (wake <= a->wake)
-        return;
-    a->wake = wake;
+    do {
+        if (wake <= now)
+            return;
+    } while (!atomic_compare_exchange_weak(&a->wake, &now, wake));
     n = write(a->event_fd, &one, sizeof(one));
     (void)n; /* fails only when it is readable anyway */
 }
@@ -180,13 +183,13 @@ int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
         arbiter->last_id = reg->id;
         reg->next_new = arbiter->regs_new;
         arbiter->regs_new = reg;
-        want(arbiter, TW_WAKE_URGENT);
     }
     pthread_mutex_unlock(&arbiter->lock);
     if (r) {
         free(reg);
         return r;
     }
+    want(arbiter, TW_WAKE_URGENT);
     *ret_reg = reg;
     return 0;
 }
@@ -196,8 +199,8 @@ void tw_arbiter_remove_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *
     pthread_mutex_lock(&arbiter->lock);
     reg->next_gone = arbiter->regs_gone;
     arbiter->regs_gone = reg;
-    want(arbiter, TW_WAKE_URGENT);
     pthread_mutex_unlock(&arbiter->lock);
+    want(arbiter, TW_WAKE_URGENT);
 }
 
 static int try_page(struct tw_arbiter *a, uint32_t page, const struct tw_chunk_header *header,
@@ -219,19 +222,20 @@ static int try_page(struct tw_arbiter *a, uint32_t page, const struct tw_chunk_h
     return TW_E_LIMIT;
 }
 
+/* Everybody begins at another page, or as many threads as look at once would each lose to all that
+ * are faster; and round about, where what the service has read longest ago is free first. */
 static int try_pages(struct tw_arbiter *a, const struct tw_chunk_header *header,
                      struct tw_smb_chunk *ret_chunk)
 {
     uint32_t n = (uint32_t)a->smb.n_pages;
-    uint32_t first = atomic_load_explicit(&a->next_page, memory_order_relaxed);
+    uint32_t first = atomic_fetch_add_explicit(&a->next_page, 1, memory_order_relaxed);
 
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t page = (first + i) % n;
-
-        if (try_page(a, page, header, ret_chunk) == 0) {
-            atomic_store_explicit(&a->next_page, page, memory_order_relaxed);
-            return 0;
-        }
+        if (try_page(a, (first + i) % n, header, ret_chunk))
+            continue;
+        if (i > 0)
+            atomic_store_explicit(&a->next_page, first + i + 1, memory_order_relaxed);
+        return 0;
     }
     return TW_E_LIMIT;
 }
@@ -272,23 +276,34 @@ int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header 
     }
 }
 
+/* How soon so many chunks of this size have to go. */
+static enum tw_wake urgency(const struct tw_arbiter *a, size_t n_chunks, size_t chunk_size)
+{
+    return a->batching && n_chunks * chunk_size < a->smb.size / 2 ? TW_WAKE_BATCH : TW_WAKE_URGENT;
+}
+
+/* A lock, and not a queue without one: it is held for a copy of some words, once a chunk, which is
+ * once in hundreds of packets, and patches have to find the chunks they are for. Eight threads that
+ * do nothing but write take no more of a processor for each event than one
+ * (bench/bench_producer.c).
+ */
 void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags)
 {
     struct tw_move move = *chunk;
-    size_t chunk_size = move.chunk.payload_size + TW_CHUNK_HEADER_SIZE;
+    size_t n_waiting;
     int r = 0;
 
     move.open = arbiter->direct_patching && (flags & TW_CHUNK_NEEDS_PATCHING);
     if (!move.open)
         r = tw_smb_release_as_complete(&arbiter->smb, &move.chunk);
     pthread_mutex_lock(&arbiter->lock);
-    if (r || tw_commits_add_move(&arbiter->commits, &move))
-        arbiter->broken++;
-    else if (!arbiter->batching || arbiter->commits.moves.n * chunk_size >= arbiter->smb.size / 2)
-        want(arbiter, TW_WAKE_URGENT);
-    else
-        want(arbiter, TW_WAKE_BATCH);
+    if (!r)
+        r = tw_commits_add_move(&arbiter->commits, &move);
+    arbiter->broken += r != 0;
+    n_waiting = arbiter->commits.moves.n;
     pthread_mutex_unlock(&arbiter->lock);
+    if (!r)
+        want(arbiter, urgency(arbiter, n_waiting, move.chunk.payload_size + TW_CHUNK_HEADER_SIZE));
 }
 
 /* With the lock held: into the chunk itself, as long as it is still ours. */
@@ -314,21 +329,22 @@ static bool patch_in_place(struct tw_arbiter *a, const struct tw_late_patch *pat
 
 void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_late_patch *patch)
 {
+    bool queued;
+
     pthread_mutex_lock(&arbiter->lock);
-    if (!patch_in_place(arbiter, patch)) {
-        if (tw_commits_add_patch(&arbiter->commits, patch))
-            arbiter->broken++;
-        else if (!patch->has_more)
-            want(arbiter, TW_WAKE_URGENT);
+    queued = !patch_in_place(arbiter, patch);
+    if (queued && tw_commits_add_patch(&arbiter->commits, patch)) {
+        arbiter->broken++;
+        queued = false;
     }
     pthread_mutex_unlock(&arbiter->lock);
+    if (queued && !patch->has_more)
+        want(arbiter, TW_WAKE_URGENT);
 }
 
 void tw_arbiter_flush(struct tw_arbiter *arbiter)
 {
-    pthread_mutex_lock(&arbiter->lock);
     want(arbiter, TW_WAKE_URGENT);
-    pthread_mutex_unlock(&arbiter->lock);
 }
 
 void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *instance)
@@ -344,11 +360,12 @@ void tw_arbiter_instance_done(struct tw_arbiter *arbiter, struct tw_instance *in
     if (!dead) {
         instance->next_stopped = arbiter->stopped;
         arbiter->stopped = instance;
-        want(arbiter, TW_WAKE_URGENT);
     }
     pthread_mutex_unlock(&arbiter->lock);
     if (dead)
         tw_instance_unref(instance);
+    else
+        want(arbiter, TW_WAKE_URGENT);
 }
 
 /* ---- the endpoint ---- */
@@ -440,12 +457,6 @@ bool tw_arbiter_is_empty(struct tw_arbiter *arbiter)
 
 enum tw_wake tw_arbiter_wake(struct tw_arbiter *arbiter, bool reset)
 {
-    enum tw_wake wake;
-
-    pthread_mutex_lock(&arbiter->lock);
-    wake = arbiter->wake;
-    if (reset)
-        arbiter->wake = TW_WAKE_NONE;
-    pthread_mutex_unlock(&arbiter->lock);
-    return wake;
+    return (enum tw_wake)(reset ? atomic_exchange(&arbiter->wake, TW_WAKE_NONE)
+                                : atomic_load(&arbiter->wake));
 }

@@ -29,8 +29,10 @@ enum tw_wake {
 struct tw_arbiter {
     pid_t pid; /* that it belongs to: not a child's of fork() */
     _Atomic uint32_t refs;
-    _Atomic bool dead;          /* the connection is gone: nothing is accepted any more */
-    _Atomic uint32_t next_page; /* where the last chunk was found */
+    _Atomic bool dead; /* the connection is gone: nothing is accepted any more */
+    /* Where to look for a free chunk, modulo how many pages there are. */
+    _Atomic uint32_t next_page;
+    _Atomic uint32_t wake; /* enum tw_wake: what the endpoint has been asked for */
     /* Grows when writers have to give their chunks back: the service wants a flush, or is gone. */
     _Atomic uint32_t flush_generation;
     struct tw_shm shm;
@@ -46,7 +48,6 @@ struct tw_arbiter {
     void *user;
 
     pthread_mutex_t lock; /* of all below */
-    enum tw_wake wake;
     struct tw_commits commits;
     struct tw_writer_reg *regs_new, *regs_gone;
     struct tw_instance *stopped; /* instances whose writers are done, each a reference */

@@ -26,15 +26,15 @@ struct tw_nest {
 
 enum tw_packet_state { TW_PACKET_NONE, TW_PACKET_OPEN, TW_PACKET_LOST };
 
-/* Lies in pages of its own that a child of fork() finds zeroed, while its parent may be writing on
- * any thread. So all zero is a writer that swallows whatever it is given. TW-SHM-070 */
 /* What the next packet says of its sequence. */
 enum tw_packet_marks {
     TW_MARK_FIRST = 1, /* nothing has been written before */
     TW_MARK_LOSS = 2,  /* packets are missing */
 };
 
-/* What every packet needs comes first, so that it shares few lines of the cache. */
+/* Lies in pages of its own that a child of fork() finds zeroed, while its parent may be writing on
+ * any thread. So all zero is a writer that swallows whatever it is given. TW-SHM-070
+ * What every packet needs comes first, so that it shares few lines of the cache. */
 struct tw_trace_writer {
     /* Where the next byte goes and how far it is to the end; NULL without a chunk. */
     uint8_t *p, *end;
@@ -46,7 +46,7 @@ struct tw_trace_writer {
     uint16_t n_packets;         /* finished in the chunk */
     uint8_t flags;              /* of the chunk */
     uint8_t marks;              /* enum tw_packet_marks */
-    struct tw_arbiter *arbiter; /* a reference */
+    struct tw_arbiter *arbiter; /* a reference; NULL in a child */
     struct tw_smb_chunk chunk;
     struct tw_writer_stats stats;
     struct tw_nest nest[TW_NEST_MAX];

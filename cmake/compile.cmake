@@ -14,6 +14,7 @@ target_compile_options(tw_flags INTERFACE
   -Wshadow -Wundef -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings
   -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
   -Wformat=2 -Wimplicit-fallthrough -Wdate-time
+  -fno-semantic-interposition # what is exported is called by its own library directly
   -fno-common -fstack-protector-strong -fcf-protection=full)
 # Debian's start files are built without CET. They return as they were called, so the shadow stack
 # may be promised for the whole program; indirect branch tracking may not, only our part has it.

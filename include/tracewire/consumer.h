@@ -17,6 +17,11 @@
 
 #include "tracewire/common.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
 struct tw_consumer;
 
 /* Bytes of one packet, put together from slices or read from a file: more than any packet known,
@@ -208,3 +213,8 @@ TW_MUST_USE int tw_trace_reader_next(struct tw_trace_reader *reader,
 /* Bytes from the start of the trace to what was not handed out yet: after a failure, to what is
  * wrong. */
 uint64_t tw_trace_reader_offset(const struct tw_trace_reader *reader);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif

@@ -23,6 +23,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct tw_producer;
 struct tw_data_source;
@@ -218,6 +219,7 @@ void tw_writer_str(struct tw_trace_writer *writer, uint32_t field, const char *v
 void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field);
 void tw_writer_unnest(struct tw_trace_writer *writer);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

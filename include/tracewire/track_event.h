@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* ---- categories ---- */
 
@@ -293,6 +294,7 @@ void tw_event_counter(const struct tw_category *category, const char *name, int6
 void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
                     const struct tw_extra *extras, size_t n_extras);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Whether libtracewire-frame shows what it says, and no more.
+"""Whether a library shows what it says, and needs no more than it says.
 
-symbols.py SHARED STATIC TEST-API: the functions that the header declares, the map lists, both
-libraries define and test-api names are the same.
+symbols.py NAME BUILD-FOLDER: the functions that the headers of libtracewire-NAME declare, its map
+lists and both libraries define are the same, and what those need comes from the C library or from
+what NEEDS has.
 """
 
 import re
@@ -12,40 +13,55 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HEADER = ROOT / "include/tracewire/frame.h"
-MAP = ROOT / "src/frame/libtracewire-frame.map"
-NODE = "LIBTRACEWIRE_FRAME_0"
+HEADERS = {"frame": ["frame"], "service": ["service"], "producer": ["producer", "track_event"],
+           "consumer": ["consumer"]}
+# By name, or the start of it with *. The compiler brings its own for the start and end of a library.
+NEEDS = {"frame": ["memcpy", "memset", "memmove"],
+         "service": ["*@GLIBC_*", "protobuf_c_*", "pcre2_*", "deflate*", "ZSTD_*"],
+         "producer": ["*@GLIBC_*"], "consumer": ["*@GLIBC_*"]}
+OF_COMPILER = re.compile(r"_ITM_|__gmon_start__|__cxa_finalize|_GLOBAL_OFFSET_TABLE_")
+DECLARED = re.compile(r"^(?![ /*#]|static )[^\n(]*\b(tw_\w+)\(", re.M)
 
 
 def symbols(*args):
-    """Of each symbol its name, without a version."""
+    """Of each symbol its name, with its version if it has one."""
     text = subprocess.run(["nm", *args], check=True, capture_output=True, text=True).stdout
     lines = [line.split() for line in text.splitlines()]
-    return {words[-1].split("@")[0] for words in lines if len(words) > 1}
+    return {words[-1] for words in lines if len(words) > 1}
+
+
+def names(*args):
+    return {symbol.split("@")[0] for symbol in symbols(*args)}
+
+
+def unexplained(name, shared):
+    wanted = {s for s in symbols("-D", "-u", shared) if not OF_COMPILER.match(s)}
+    patterns = [re.escape(p).replace(r"\*", ".*") for p in NEEDS[name]]
+    return {s for s in wanted if not any(re.fullmatch(f"{p}(@.*)?", s) for p in patterns)}
 
 
 def main():
-    shared, static, test_api = sys.argv[1:]
-    node, listed = re.fullmatch(r"(\w+) \{\s*global:(.*)local:\s*\*;\s*\};\s*",
-                                MAP.read_text(encoding="utf-8"), re.S).groups()
+    name, build = sys.argv[1], Path(sys.argv[2])
+    shared, static = (build / f"libtracewire-{name}.{end}" for end in ("so", "a"))
+    node, listed = re.fullmatch(
+        r"(\w+) \{\s*global:(.*)local:\s*\*;\s*\};\s*",
+        (ROOT / f"src/{name}/libtracewire-{name}.map").read_text(encoding="utf-8"), re.S).groups()
+    headers = [ROOT / f"include/tracewire/{header}.h" for header in HEADERS[name]]
+    declared = {f for h in headers for f in DECLARED.findall(h.read_text(encoding="utf-8"))}
     sets = {
-        "the header declares": set(re.findall(r"^(?![ /*#])[^\n(]*\b(tw_\w+)\(",
-                                              HEADER.read_text(encoding="utf-8"), re.M)),
         "the map lists": set(re.findall(r"\w+", listed)),
-        "the shared library exports": symbols("-D", "--defined-only", shared) - {NODE},
-        "the static library defines": symbols("--defined-only", "--extern-only", static),
-        "test-api names": {name for name in symbols("-u", test_api) if name.startswith("tw_")},
+        "the shared library exports": names("-D", "--defined-only", shared) - {node},
+        "the static library defines": names("--defined-only", "--extern-only", static),
     }
-    wanted = sets["the header declares"]
-    fine = node == NODE and len(wanted) > 0
-    for who, names in sets.items():
-        fine = fine and names == wanted
-        differs = ", ".join(sorted(names ^ wanted)) or "the same"
-        print(f"{'ok' if names == wanted else 'FAIL':4} {who} {len(names)}: {differs}")
-    wants = symbols("-D", "-u", shared) - {"memcpy", "memset", "memmove"}
-    wants = {name for name in wants if not name.startswith(("_ITM_", "__gmon", "__cxa_finalize"))}
-    print(f"{'FAIL' if wants else 'ok':4} the shared library needs: {sorted(wants) or 'nothing'}")
-    return 0 if fine and not wants else 1
+    fine = node == f"LIBTRACEWIRE_{name.upper()}_0" and len(declared) > 0
+    print(f"{'ok' if fine else 'FAIL':4} {node}: the headers declare {len(declared)} functions")
+    for who, found in sets.items():
+        fine = fine and found == declared
+        differs = ", ".join(sorted(found ^ declared)) or "the same"
+        print(f"{'ok' if found == declared else 'FAIL':4} {who} {len(found)}: {differs}")
+    odd = unexplained(name, shared)
+    print(f"{'FAIL' if odd else 'ok':4} needs nothing it should not: {sorted(odd) or 'so it is'}")
+    return 0 if fine and not odd else 1
 
 
 sys.exit(main())

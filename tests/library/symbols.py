@@ -17,7 +17,7 @@ HEADERS = {"frame": ["frame"], "service": ["service"], "producer": ["producer", 
            "consumer": ["consumer"]}
 # By name, or the start of it with *. The compiler brings its own for the start and end of a library.
 NEEDS = {"frame": ["memcpy", "memset", "memmove"],
-         "service": ["*@GLIBC_*", "protobuf_c_*", "pcre2_*", "deflate*", "ZSTD_*"],
+         "service": ["*@GLIBC_*", "protobuf_c_*", "pcre2_*", "compress2", "compressBound", "ZSTD_*"],
          "producer": ["*@GLIBC_*"], "consumer": ["*@GLIBC_*"]}
 OF_COMPILER = re.compile(r"_ITM_|__gmon_start__|__cxa_finalize|_GLOBAL_OFFSET_TABLE_")
 DECLARED = re.compile(r"^(?![ /*#]|static )[^\n(]*\b(tw_\w+)\(", re.M)

@@ -4,8 +4,10 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
+#include <google/protobuf/text_format.h>
 
 #include <memory>
 #include <string>
@@ -96,6 +98,19 @@ bool HasUnknownEnum(const pb::Message &msg)
     return false;
 }
 
+// Keeps the first error.
+class FirstError : public pb::io::ErrorCollector
+{
+public:
+    std::string text;
+
+    void AddError(int, int, const std::string &message) override
+    {
+        if (text.empty())
+            text = message;
+    }
+};
+
 } // namespace
 
 bool oracle_accepts(const char *message, const uint8_t *p, size_t n)
@@ -112,4 +127,25 @@ oracle_verdict oracle_compare(const char *message, const uint8_t *a, size_t n_a,
     if (Encode(*left) == Encode(*right))
         return ORACLE_SAME;
     return HasUnknownEnum(*left) ? ORACLE_ENUM : ORACLE_DIFFERENT;
+}
+
+bool oracle_encode_text(const char *message, const uint8_t *text, size_t n, const uint8_t **ret_p,
+                        size_t *ret_n, const char **ret_why)
+{
+    static std::string encoded;
+    static FirstError error;
+    std::unique_ptr<pb::Message> msg(Prototype(message)->New());
+    pb::TextFormat::Parser parser;
+
+    error.text.clear();
+    parser.AllowPartialMessage(true);
+    parser.RecordErrorsTo(&error);
+    if (!parser.ParseFromString(std::string(reinterpret_cast<const char *>(text), n), msg.get())) {
+        *ret_why = error.text.c_str();
+        return false;
+    }
+    encoded = Encode(*msg);
+    *ret_p = reinterpret_cast<const uint8_t *>(encoded.data());
+    *ret_n = encoded.size();
+    return true;
 }

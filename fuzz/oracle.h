@@ -21,6 +21,11 @@ bool oracle_accepts(const char *message, const uint8_t *p, size_t n);
 enum oracle_verdict oracle_compare(const char *message, const uint8_t *a, size_t n_a,
                                    const uint8_t *b, size_t n_b);
 
+/* Text format to an encoding in the order of field numbers, its bytes there until the next call.
+ * False, and ret_why says why, when it is not accepted. */
+bool oracle_encode_text(const char *message, const uint8_t *text, size_t n, const uint8_t **ret_p,
+                        size_t *ret_n, const char **ret_why);
+
 #ifdef __cplusplus
 }
 #endif

@@ -79,7 +79,7 @@ static void skip_blank(struct tw_lex *lex)
             comment = false;
         } else if (c == '#') {
             comment = true;
-        } else if (!comment && !memchr(blank, c, sizeof(blank))) {
+        } else if (c == '\0' || (!comment && !memchr(blank, c, sizeof(blank)))) {
             return;
         }
     }

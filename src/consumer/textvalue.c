@@ -149,7 +149,7 @@ static const char *escape(struct unescape *u)
     if (take_digits(u, 8, 3, &value))
         return put_byte(u, value);
     u->at++;
-    if (c == 'x' || c == 'X')
+    if (c == 'x')
         return take_digits(u, 16, 2, &value) ? put_byte(u, value) : "a \\x without digits";
     if (c == 'u' || c == 'U')
         return unicode_escape(u, c == 'u' ? 4 : 8);

@@ -144,12 +144,13 @@ static void escapes_are_resolved(void **state)
     (void)state;
     EXPECT(dummy, "field_bytes: '\\a\\b\\f\\n\\r\\t\\v\\\\\\'\\\"\\?'", 0x72, 11, 7, 8, 12, 10, 13,
            9, 11, '\\', '\'', '"', '?');
-    EXPECT(dummy, "field_bytes: '\\0\\12\\1018\\x4\\X41G\\377'", 0x72, 8, 0, 10, 'A', '8', 4, 'A',
+    EXPECT(dummy, "field_bytes: '\\0\\12\\1018\\x4\\x41G\\377'", 0x72, 8, 0, 10, 'A', '8', 4, 'A',
            'G', 0xff);
     EXPECT(dummy, "field_string: '\\u00e9\\u20ac\\U0001F600\\ud83d\\ude00z'", 0x6a, 14, 0xc3, 0xa9,
            0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xf0, 0x9f, 0x98, 0x80, 'z');
     EXPECT(dummy, "field_string: 'a\"' \"b'\"\n'c' # and\n''", 0x6a, 5, 'a', '"', 'b', '\'', 'c');
     refuse(dummy, "field_string: 'ab\\q'", 1, 18, "an unknown escape");
+    refuse(dummy, "field_string: '\\X41'", 1, 16, "an unknown escape");
     refuse(dummy, "field_string: '\\x'", 1, 16, "a \\x without digits");
     refuse(dummy, "field_string: '\\777'", 1, 16, "an octal escape larger than a byte");
     refuse(dummy, "field_string: '\\u12'", 1, 16, "a Unicode escape with too few digits");
@@ -305,6 +306,8 @@ static void what_is_not_text_is_refused(void **state)
     refuse(config, "duration_ms: @", 1, 14, "unexpected character \"@\"");
     refuse(config, "buffers {", 1, 10, "expected the name of a field, found the end of the text");
     assert_int_equal(parse(config, "\0", 1, &out, &error), TW_E_INVALID);
+    assert_string_equal(error.text, "unexpected byte 0x00");
+    assert_int_equal(parse(config, "# \0\n", 4, &out, &error), TW_E_INVALID);
     assert_string_equal(error.text, "unexpected byte 0x00");
     tw_buf_deinit(&out);
 }

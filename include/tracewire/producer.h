@@ -87,8 +87,8 @@ int tw_producer_fd(const struct tw_producer *producer);
 /* Does what is to be done, after waiting for it at most timeout_ms (-1: for ever, 0: not at all).
  * Connections that come and go are no errors; negative when the process is out of something. After
  * the
- * connection that was given as fd has ended nothing is tried again, and it returns at once, then and
- * ever after, TW_E_CLOSED. */
+ * connection that was given as fd has ended nothing is tried again, and it returns at once, then
+ * and ever after, TW_E_CLOSED. */
 TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
 
 /* Whether the service has accepted the connection. */
@@ -102,6 +102,7 @@ struct tw_producer_stats {
     uint64_t commits;                                /* CommitData requests sent */
     uint64_t bad_commands; /* commands that made no sense and were ignored */
     uint64_t bad_memory;   /* of them those whose memory was none to share: the service was left */
+    uint64_t startup_lost; /* packets of startup tracing that no session asked for */
 };
 
 void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats);
@@ -144,6 +145,31 @@ TW_MUST_USE int tw_producer_update(struct tw_producer *producer, const char *nam
  * service first; what they write later, as long as their session goes on. The name may be
  * registered again at once. TW_E_NOT_FOUND. */
 TW_MUST_USE int tw_producer_unregister(struct tw_producer *producer, const char *name);
+
+/* ---- startup tracing: before there is a session ---- */
+
+struct tw_startup_config {
+    const char *name;       /* of a data source that is registered */
+    struct tw_bytes config; /* what a session would say: fields of DataSourceConfig, encoded */
+    uint32_t timeout_ms;    /* how long it waits for a session; 0: for ever */
+    /* Optional: whether a session with this DataSourceConfig may have what is written. */
+    bool (*matches)(void *user, struct tw_bytes config);
+};
+
+/*
+ * Sets up and starts an instance of the data source, now, from this call: its callbacks are run,
+ * and it can be written to, whether there is a service or not, in memory of our own of shm_size.
+ * The first session that has the data source, and matches, gets the instance with all that was
+ * written: no callback is run then. When the time is over first, or a connection ends, it is
+ * stopped, and what it had written is counted as lost (startup_lost). Until then it has the id 0.
+ *
+ * To be called before tw_producer_dispatch() has had the time to come to an agreement with a
+ * service on other memory: TW_E_CLOSED afterwards, until that has been set up; then it works again,
+ * in that memory. TW_E_NOT_FOUND; TW_E_EXISTS: one waits already; TW_E_LIMIT; TW_E_PROTOCOL and
+ * TW_E_TRUNCATED: config is no message.
+ */
+TW_MUST_USE int tw_producer_startup(struct tw_producer *producer,
+                                    const struct tw_startup_config *config);
 
 /* ---- instances: a data source that the service has set up ---- */
 

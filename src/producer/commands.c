@@ -46,7 +46,7 @@ static int read_args(struct tw_bytes command, struct args *ret_args)
 static struct tw_instance *find_instance(const struct tw_producer *p, uint64_t id)
 {
     for (struct tw_instance *in = p->instances; in; in = in->next)
-        if (in->id == id)
+        if (in->id == id && !in->waiting)
             return in;
     return NULL;
 }
@@ -76,16 +76,38 @@ static int setup_tracing(struct tw_producer *p, const struct args *args)
 {
     int r;
 
+    REQ("TW-PROD-074");
+    if (p->own_memory)
+        return 0; /* it has been adopted, or the service's own is not used */
     if (p->arbiter || args->id > TW_PAGE_SIZE_MAX / 1024)
         return TW_E_INVALID;
     REQ("TW-SEC-007");
-    r = tw_endpoint_adopt_memory(p, (size_t)args->id * 1024);
+    r = tw_endpoint_setup_memory(p, (size_t)args->id * 1024);
     /* Without memory there is nothing to do on this connection; the next one may be better. */
     if (r) {
         p->failed = true;
         p->stats.bad_memory++;
     }
     return r;
+}
+
+void tw_endpoint_add_instance(struct tw_producer *p, struct tw_data_source *source,
+                              struct tw_instance *instance)
+{
+    instance->source = source;
+    instance->next = p->instances;
+    p->instances = instance;
+    p->n_instances++;
+    if (source->ops.setup)
+        source->ops.setup(source->user, instance);
+}
+
+/* The data source runs already. */
+static void adopt(struct tw_instance *instance, uint64_t id)
+{
+    instance->id = id;
+    instance->waiting = false;
+    instance->adopted = true;
 }
 
 static int setup(struct tw_producer *p, const struct args *args, struct tw_instance **ret_instance)
@@ -98,23 +120,35 @@ static int setup(struct tw_producer *p, const struct args *args, struct tw_insta
     if (r)
         return r;
     source = tw_endpoint_find_source(p, config.name);
-    if (!p->arbiter || !source || find_instance(p, args->id))
+    if (!p->arbiter || !source || find_instance(p, args->id) ||
+        config.target_buffer >= TW_RESERVED_BUFFER)
         return TW_E_INVALID;
+    p->stats.setups++;
+    in = tw_startup_bind(p, source, args->config, config.target_buffer);
+    if (in) {
+        adopt(in, args->id);
+        *ret_instance = in;
+        return 0;
+    }
     REQ("TW-LIM-061");
     if (p->n_instances == TW_PRODUCER_INSTANCES_MAX)
         return TW_E_LIMIT;
     r = tw_instance_new(&in, p->arbiter, args->id, args->config, &config);
     if (r)
         return r;
-    in->source = source;
-    in->next = p->instances;
-    p->instances = in;
-    p->n_instances++;
-    p->stats.setups++;
-    if (source->ops.setup)
-        source->ops.setup(source->user, in);
+    tw_endpoint_add_instance(p, source, in);
     *ret_instance = in;
     return 0;
+}
+
+void tw_endpoint_start_instance(struct tw_instance *instance)
+{
+    const struct tw_data_source *source = instance->source;
+
+    instance->started = true;
+    atomic_store(&instance->active, true);
+    if (source->ops.start)
+        source->ops.start(source->user, instance);
 }
 
 static int start(struct tw_producer *p, const struct args *args)
@@ -127,13 +161,12 @@ static int start(struct tw_producer *p, const struct args *args)
         if (r)
             return r;
     }
-    if (in->started || in->stopping)
+    if ((in->started && !in->adopted) || in->stopping)
         return TW_E_INVALID;
-    in->started = true;
-    atomic_store(&in->active, true);
     p->stats.starts++;
-    if (in->source->ops.start)
-        in->source->ops.start(in->source->user, in);
+    if (!in->adopted)
+        tw_endpoint_start_instance(in);
+    in->adopted = false;
     tw_endpoint_send_started(p, args->id);
     return 0;
 }
@@ -145,6 +178,8 @@ void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instan
     instance->stopping = true;
     atomic_store(&instance->active, false);
     p->stats.stops++;
+    if (instance->waiting)
+        tw_startup_give_up(p, instance);
     if (instance->source->ops.stop)
         instance->source->ops.stop(instance->source->user, instance);
     else

@@ -33,15 +33,8 @@ void tw_endpoint_set_timer(struct tw_producer *p, struct tw_timer *timer, uint64
 
 /* ---- down ---- */
 
-static void drop_instances(struct tw_producer *p)
-{
-    for (struct tw_instance *in = p->instances; in; in = in->next)
-        tw_endpoint_stop_instance(p, in);
-    while (p->instances)
-        tw_endpoint_forget_instance(p, p->instances);
-}
-
-static void disconnect(struct tw_producer *p)
+/* Memory of our own that no service has worked with goes on to the next one. */
+static void disconnect(struct tw_producer *p, bool keep_memory)
 {
     if (p->link != TW_LINK_DOWN) {
         tw_loop_del(p->loop, &p->sock_io);
@@ -52,26 +45,17 @@ static void disconnect(struct tw_producer *p)
     p->link = TW_LINK_DOWN;
     p->failed = false;
     p->flush_id = 0;
-    tw_timer_clear(tw_loop_timers(p->loop), &p->batch);
     tw_timer_clear(tw_loop_timers(p->loop), &p->deadline);
-    if (p->arbiter) {
-        tw_loop_del(p->loop, &p->wake_io);
-        p->wake_io.fd = -1;
-        tw_arbiter_kill(p->arbiter);
-    }
-    drop_instances(p);
+    if (!keep_memory)
+        tw_endpoint_drop_memory(p);
     tw_endpoint_forget_sources(p);
-    tw_arbiter_unref(p->arbiter);
-    p->arbiter = NULL;
-    free(p->frame);
-    p->frame = NULL;
 }
 
 static bool something_left(const struct tw_producer *p)
 {
     if (p->link != TW_LINK_UP || p->failed)
         return false;
-    return p->flush_id || tw_endpoint_sources_wait(p) ||
+    return p->flush_id || tw_endpoint_sources_wait(p) || tw_startup_ready(p) ||
            (p->arbiter && tw_arbiter_wake(p->arbiter, false) == TW_WAKE_NONE &&
             !tw_arbiter_is_empty(p->arbiter));
 }
@@ -114,7 +98,7 @@ void tw_endpoint_settle(struct tw_producer *p)
         p->failed = true;
     if (!p->failed)
         return;
-    disconnect(p);
+    disconnect(p, p->own_memory && !was_up && p->address.len);
     tw_endpoint_connect_later(p, TW_E_CLOSED);
     if (was_up && p->config.disconnected)
         p->config.disconnected(p->config.user);
@@ -134,111 +118,33 @@ void tw_endpoint_soon(struct tw_producer *p)
         p->failed = true;
 }
 
-/* ---- the arbiter ---- */
-
-static void commit_now(void *user)
-{
-    struct tw_producer *p = user;
-
-    /* From a writer on our own thread, maybe inside a callback: the connection must not go now. */
-    if (p->link != TW_LINK_UP || p->failed)
-        return;
-    tw_endpoint_send_written(p);
-    if (tw_pump_out(p->sock_io.fd, &p->client.tx) > TW_MORE)
-        p->failed = true;
-}
-
-static void on_wake(struct tw_io *io, uint32_t events)
-{
-    struct tw_producer *p = TW_CONTAINER_OF(io, struct tw_producer, wake_io);
-    uint64_t count;
-    ssize_t n = read(io->fd, &count, sizeof(count));
-
-    (void)events;
-    (void)n; /* it was readable; and if not, looking costs nothing */
-    if (tw_arbiter_wake(p->arbiter, false) == TW_WAKE_BATCH) {
-        if (!tw_timer_is_set(&p->batch))
-            tw_endpoint_set_timer(p, &p->batch, p->config.batch_ms * TW_NS_PER_MS);
-        return;
-    }
-    tw_endpoint_send_waiting(p);
-    tw_endpoint_settle(p);
-}
-
-static void on_batch(struct tw_timer *timer)
-{
-    struct tw_producer *p = TW_CONTAINER_OF(timer, struct tw_producer, batch);
-
-    tw_endpoint_send_waiting(p);
-    tw_endpoint_settle(p);
-}
-
-static int take_memory(struct tw_producer *p, struct tw_shm *ret_shm)
-{
-    int fd = tw_rx_take_fd(&p->client.rx);
-
-    return tw_shm_adopt(ret_shm, &fd, TW_SHM_SEALS_SHRINK);
-}
-
-static int make_memory(struct tw_producer *p, size_t page_size, struct tw_shm *ret_shm)
-{
-    size_t size = p->config.shm_size ? p->config.shm_size : TW_INLINE_MEMORY;
-
-    REQ("TW-PROD-070");
-    REQ("TW-LIM-205");
-    p->frame = malloc(TW_INLINE_REQUEST_MAX);
-    return p->frame ? tw_shm_create(ret_shm, tw_shm_sizes_for(size, page_size).size) : -ENOMEM;
-}
-
-int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size)
-{
-    struct tw_arbiter_config config = {
-        .page_size = page_size,
-        .layout = p->layout,
-        .direct_patching = p->direct_patching || p->inlined,
-        .batching = p->config.batch_ms > 0,
-        .commit_now = commit_now,
-        .user = p,
-    };
-    struct tw_shm shm = TW_SHM_INIT;
-    int r = p->inlined ? make_memory(p, page_size, &shm) : take_memory(p, &shm);
-
-    if (r)
-        return r;
-    r = tw_arbiter_new(&p->arbiter, &shm, &config);
-    tw_shm_deinit(&shm); /* empty if the arbiter has it */
-    if (r)
-        return r;
-    p->wake_io.fd = p->arbiter->event_fd;
-    r = tw_loop_add(p->loop, &p->wake_io);
-    if (r) {
-        p->wake_io.fd = -1;
-        tw_arbiter_unref(p->arbiter);
-        p->arbiter = NULL;
-    }
-    return r;
-}
-
 /* ---- events of the session ---- */
 
-/* InitializeConnectionResponse. */
+enum { ANSWER_ADOPTED = 1, ANSWER_PATCHING, ANSWER_EMULATION, ANSWER_MAX };
+
+/* InitializeConnectionResponse: a flag for each of its fields. */
 static void on_initialized(struct tw_producer *p, struct tw_bytes reply)
 {
     struct tw_reader reader = tw_reader_of(reply);
+    bool says[ANSWER_MAX] = {false};
     struct tw_field f;
 
-    p->direct_patching = p->inlined = false;
-    while (tw_read_field(&reader, &f) == 0) {
-        if (f.number == 2 && f.type == TW_WIRE_VARINT)
-            p->direct_patching = f.value != 0;
-        if (f.number == 3 && f.type == TW_WIRE_VARINT)
-            p->inlined = f.value != 0;
+    while (tw_read_field(&reader, &f) == 0)
+        if (f.number < ANSWER_MAX && f.type == TW_WIRE_VARINT)
+            says[f.number] = f.value != 0;
+    p->direct_patching = says[ANSWER_PATCHING];
+    p->inlined = says[ANSWER_EMULATION] || (p->own_memory && !says[ANSWER_ADOPTED]);
+    REQ("TW-PROD-074");
+    if (p->inlined && tw_endpoint_reserve_frame(p)) {
+        p->failed = true;
+        return;
     }
     p->link = TW_LINK_UP;
     p->up_ns = tw_clock_ns(CLOCK_MONOTONIC);
     p->stats.connects++;
     if (p->config.connected)
         p->config.connected(p->config.user);
+    tw_endpoint_send_waiting(p); /* as much as was written before */
 }
 
 static void on_reply(struct tw_producer *p, const struct tw_client_event_out *event)
@@ -318,6 +224,8 @@ static void leave(struct tw_producer *p)
     if (p->arbiter)
         tw_arbiter_leave(p->arbiter);
     tw_arbiter_unref(p->arbiter);
+    tw_startup_free(p);
+    free(p->frame);
 }
 
 /* ---- life ---- */
@@ -325,7 +233,7 @@ static void leave(struct tw_producer *p)
 /* Room for all of them, so that setting one does not fail later. */
 static int reserve_timers(struct tw_producer *p)
 {
-    struct tw_timer *const timers[] = {&p->retry, &p->batch, &p->deadline};
+    struct tw_timer *const timers[] = {&p->retry, &p->batch, &p->deadline, &p->startup};
     int r = 0;
 
     for (size_t i = 0; !r && i < TW_ARRAY_LEN(timers); i++)
@@ -381,8 +289,9 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     p->pid = getpid();
     p->given_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
-    p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_wake};
-    p->batch.fn = on_batch;
+    p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = tw_endpoint_on_wake};
+    p->batch.fn = tw_endpoint_on_batch;
+    p->startup.fn = tw_endpoint_on_startup;
     p->deadline.fn = on_deadline;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
     r = init_parts(p, config);
@@ -407,7 +316,7 @@ void tw_producer_close(struct tw_producer *producer)
     if (tw_endpoint_in_child(producer)) {
         leave(producer);
     } else if (producer->loop) {
-        disconnect(producer);
+        disconnect(producer, false);
         tw_watch_end(&producer->watch);
         tw_timer_clear(tw_loop_timers(producer->loop), &producer->retry);
     }

@@ -10,6 +10,7 @@
 #include "base/net.h"
 #include "frame/client_session.h"
 #include "producer/instance.h"
+#include "producer/startup.h"
 #include "producer/watch.h"
 
 enum tw_link {
@@ -38,7 +39,7 @@ struct tw_producer {
     struct tw_loop *loop;
     struct tw_io sock_io; /* owns its descriptor; -1 while down */
     struct tw_io wake_io; /* the arbiter's descriptor; -1 without an arbiter */
-    struct tw_timer retry, batch, deadline;
+    struct tw_timer retry, batch, deadline, startup;
     struct tw_watch watch; /* of the socket's path, while down */
     uint32_t backoff_ms;   /* the next time that is waited for a service */
     uint64_t up_ns;        /* since when the link is up */
@@ -48,10 +49,12 @@ struct tw_producer {
     int ended;   /* not 0: why there will be no other connection, as tw_producer_dispatch() says */
     bool direct_patching;
     bool inlined;   /* chunks go inside of CommitData: the memory is our own */
-    uint8_t *frame; /* one request of them, TW_INLINE_REQUEST_MAX bytes; NULL unless inlined */
+    uint8_t *frame; /* one request of them, TW_INLINE_REQUEST_MAX bytes; NULL until inlined */
     struct tw_client client; /* valid unless down */
     uint64_t taken;          /* bytes that the service has taken, when last looked at */
     struct tw_arbiter *arbiter;
+    bool own_memory; /* ours, made before there was a connection */
+    struct tw_startup *startups;
 
     struct tw_data_source *sources;
     size_t n_sources;
@@ -69,9 +72,6 @@ struct tw_producer {
  * may free its copies and close its descriptors, and nothing else. TW-PROD-090 */
 bool tw_endpoint_in_child(const struct tw_producer *p);
 
-/* Takes the descriptor that came with the command, or makes memory where none is shared. */
-TW_MUST_USE int tw_endpoint_adopt_memory(struct tw_producer *p, size_t page_size);
-
 /* Sends what is queued, and gives the connection up if that has become necessary. At the end of
  * everything that the loop calls. */
 void tw_endpoint_settle(struct tw_producer *p);
@@ -80,6 +80,24 @@ void tw_endpoint_set_timer(struct tw_producer *p, struct tw_timer *timer, uint64
 /* The loop comes back soon to send what is queued. For callers that a callback may have called, in
  * which the connection must not go. */
 void tw_endpoint_soon(struct tw_producer *p);
+
+/* ---- memory.c ---- */
+
+/* SetupTracing: takes the descriptor that came with it, or makes memory where none is shared. */
+TW_MUST_USE int tw_endpoint_setup_memory(struct tw_producer *p, size_t page_size);
+/* Memory of our own, which is to be offered to a service. */
+TW_MUST_USE int tw_endpoint_own_memory(struct tw_producer *p);
+/* For chunks that go inside of CommitData. -ENOMEM. */
+TW_MUST_USE int tw_endpoint_reserve_frame(struct tw_producer *p);
+/* With all that lives on it: instances are told to stop. */
+void tw_endpoint_drop_memory(struct tw_producer *p);
+/* Of the loop: the arbiter's descriptor, the batch's timer. */
+void tw_endpoint_on_wake(struct tw_io *io, uint32_t events);
+void tw_endpoint_on_batch(struct tw_timer *timer);
+
+/* ---- startup.c ---- */
+
+void tw_endpoint_on_startup(struct tw_timer *timer);
 
 /* ---- connect.c ---- */
 
@@ -104,6 +122,10 @@ void tw_endpoint_forget_sources(struct tw_producer *p);
 
 /* One reply to GetAsyncCommand. What makes no sense is counted and ignored. */
 void tw_endpoint_command(struct tw_producer *p, struct tw_bytes reply);
+/* Puts it on the list, which takes the reference, and tells its data source. */
+void tw_endpoint_add_instance(struct tw_producer *p, struct tw_data_source *source,
+                              struct tw_instance *instance);
+void tw_endpoint_start_instance(struct tw_instance *instance);
 /* Tells the instance's data source to stop, once. */
 void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instance);
 /* Takes it off the list and drops the list's reference. */

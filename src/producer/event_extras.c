@@ -127,7 +127,8 @@ static void put_argument(struct tw_event_sequence *ev, const struct tw_extra *ex
     tw_writer_unnest(ev->writer);
 }
 
-void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n, bool *open)
+void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
+                    bool *open)
 {
     for (size_t i = 0; i < n; i++)
         if (is_argument(&extras[i]) && !ev->without_annotations)

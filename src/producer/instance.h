@@ -49,6 +49,9 @@ struct tw_instance {
     struct tw_data_source *source; /* NULL when that is unregistered, and this is stopping */
     struct tw_instance *next;
     bool started, stopping;
+    bool waiting; /* startup tracing that no session has asked for: the service knows nothing of it
+                   */
+    bool adopted; /* such a one that a session has set up and not started yet */
     /* Under the arbiter's lock. */
     struct tw_instance *next_stopped;
 };

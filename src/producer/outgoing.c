@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the endpoint sends to the service. */
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "base/req.h"
 #include "producer/endpoint.h"
@@ -22,13 +24,22 @@ static bool has_room(const struct tw_producer *p)
     return p->link == TW_LINK_UP && !p->failed && tw_tx_queued(&p->client.tx) < QUEUE_HIGH;
 }
 
-static void call(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply)
+/* Takes fd, if it is one. */
+static void call_with(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply,
+                      int fd)
 {
-    int r = tw_client_call(&p->client, method, args, drop_reply, -1, NULL, NULL);
+    int r = tw_client_call(&p->client, method, args, drop_reply, fd, NULL, NULL);
 
+    if (r)
+        tw_fd_close(&fd);
     /* A service that does not know a method of ours is an old one; it goes without. */
     if (r && r != TW_E_NOT_FOUND)
         p->failed = true;
+}
+
+static void call(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply)
+{
+    call_with(p, method, args, drop_reply, -1);
 }
 
 static void call_writer(struct tw_producer *p, uint32_t method, const struct tw_writer *w)
@@ -39,20 +50,36 @@ static void call_writer(struct tw_producer *p, uint32_t method, const struct tw_
         call(p, method, (struct tw_bytes){w->begin, tw_writer_size(w)}, true);
 }
 
+/* A descriptor of our own memory, for a service that can be given one; -1: none. */
+static int offer(const struct tw_producer *p)
+{
+    REQ("TW-PROD-071");
+    if (!p->own_memory || tw_net_socket_family(p->sock_io.fd) != AF_UNIX)
+        return -1;
+    return fcntl(p->arbiter->shm.fd, F_DUPFD_CLOEXEC, 0);
+}
+
 void tw_endpoint_send_init(struct tw_producer *p)
 {
     uint8_t buf[INIT_REQUEST_MAX];
     struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    size_t page_size = p->own_memory ? p->arbiter->smb.page_size : p->config.shm_page_size;
+    /* The memory that a service makes which does not adopt ours is not used: a page will do. */
+    size_t size = p->own_memory ? page_size : p->config.shm_size;
+    int fd = offer(p);
 
-    if (p->config.shm_page_size)
-        tw_put_u64(&w, 1, p->config.shm_page_size);
-    if (p->config.shm_size)
-        tw_put_u64(&w, 2, p->config.shm_size);
+    if (page_size)
+        tw_put_u64(&w, 1, page_size);
+    if (size)
+        tw_put_u64(&w, 2, size);
     tw_put_bytes(&w, 3, (struct tw_bytes){(const uint8_t *)p->name, strlen(p->name)});
     if (p->config.scraping)
         tw_put_u64(&w, 4, (uint64_t)p->config.scraping);
+    if (fd >= 0)
+        tw_put_bool(&w, 6, true);
     tw_put_str(&w, 8, "tracewire " TW_VERSION);
-    call(p, TW_PRODUCER_INITIALIZE_CONNECTION, (struct tw_bytes){buf, tw_writer_size(&w)}, false);
+    call_with(p, TW_PRODUCER_INITIALIZE_CONNECTION, (struct tw_bytes){buf, tw_writer_size(&w)},
+              false, fd);
     call(p, TW_PRODUCER_GET_ASYNC_COMMAND, (struct tw_bytes){0}, false);
 }
 
@@ -105,13 +132,14 @@ void tw_endpoint_send_started(struct tw_producer *p, uint64_t instance_id)
 static void send_new_writers(struct tw_producer *p)
 {
     struct tw_writer_reg *reg;
+    uint32_t target_buffer;
 
-    while (has_room(p) && (reg = tw_arbiter_take_new(p->arbiter))) {
+    while (has_room(p) && (reg = tw_startup_take_new(p, &target_buffer))) {
         uint8_t buf[SMALL_REQUEST_MAX];
         struct tw_writer w = tw_writer_of(buf, sizeof(buf));
 
         tw_put_u64(&w, 1, reg->id);
-        tw_put_u64(&w, 2, reg->target_buffer);
+        tw_put_u64(&w, 2, target_buffer);
         call_writer(p, TW_PRODUCER_REGISTER_TRACE_WRITER, &w);
     }
 }
@@ -127,7 +155,7 @@ static bool send_moves(struct tw_producer *p)
     struct tw_move moves[TW_COMMIT_ENTRIES_MAX];
     uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
     struct tw_writer w = tw_writer_of(buf, sizeof(buf));
-    size_t n = tw_arbiter_take_moves(p->arbiter, moves, TW_COMMIT_ENTRIES_MAX);
+    size_t n = tw_startup_take_moves(p, moves, TW_COMMIT_ENTRIES_MAX);
 
     if (n == 0)
         return false;
@@ -144,7 +172,7 @@ static bool send_chunks(struct tw_producer *p)
     struct tw_move moves[INLINE_CHUNKS_MAX];
     struct tw_writer w = tw_writer_of(p->frame, TW_INLINE_REQUEST_MAX);
     size_t max = TW_INLINE_REQUEST_MAX / (chunk_size + TW_COMMIT_ENTRY_MAX);
-    size_t n = tw_arbiter_take_moves(a, moves, tw_min(max, INLINE_CHUNKS_MAX));
+    size_t n = tw_startup_take_moves(p, moves, tw_min(max, INLINE_CHUNKS_MAX));
 
     REQ("TW-PROD-070");
     REQ("TW-LIM-206");
@@ -162,7 +190,7 @@ static bool send_patches(struct tw_producer *p)
     struct tw_late_patch patches[TW_COMMIT_ENTRIES_MAX];
     uint8_t buf[TW_COMMIT_ENTRIES_MAX * TW_COMMIT_ENTRY_MAX];
     struct tw_writer w = tw_writer_of(buf, sizeof(buf));
-    size_t n = tw_arbiter_take_patches(p->arbiter, patches, TW_COMMIT_ENTRIES_MAX);
+    size_t n = tw_startup_take_patches(p, patches, TW_COMMIT_ENTRIES_MAX);
 
     if (n == 0)
         return false;
@@ -198,7 +226,7 @@ static void send_gone_writers(struct tw_producer *p)
 {
     struct tw_writer_reg *reg;
 
-    while (has_room(p) && (reg = tw_arbiter_take_gone(p->arbiter))) {
+    while (has_room(p) && (reg = tw_startup_take_gone(p))) {
         send_number(p, TW_PRODUCER_UNREGISTER_TRACE_WRITER, reg->id);
         tw_arbiter_free_writer(p->arbiter, reg);
     }
@@ -209,7 +237,8 @@ static void send_stopped(struct tw_producer *p)
     struct tw_instance *instance;
 
     while (has_room(p) && (instance = tw_arbiter_take_stopped(p->arbiter))) {
-        send_number(p, TW_PRODUCER_NOTIFY_DATA_SOURCE_STOPPED, instance->id);
+        if (!instance->waiting)
+            send_number(p, TW_PRODUCER_NOTIFY_DATA_SOURCE_STOPPED, instance->id);
         tw_endpoint_forget_instance(p, instance);
         tw_instance_unref(instance);
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/producer/stage.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/sock.h"
 #include "tests/harness.h"
 
 enum {
@@ -38,11 +40,16 @@ static void on_stop(void *user, struct tw_instance *instance)
     tw_instance_done(instance);
 }
 
-void stage_init(struct stage *s)
+void stage_init_limited(struct stage *s, const uint64_t limits[TW_QUOTAS])
 {
     *s = (struct stage){.fd = -1, .config = {.name = "test"}};
-    rig_init(&s->rig);
+    rig_init_limited(&s->rig, limits);
     s->consumer = rig_consumer(&s->rig);
+}
+
+void stage_init(struct stage *s)
+{
+    stage_init_limited(s, (const uint64_t[TW_QUOTAS]){0});
 }
 
 static void on_wake(void *user)
@@ -50,25 +57,66 @@ static void on_wake(void *user)
     (void)user; /* the test looks anyhow */
 }
 
-int stage_connect(struct stage *s)
+static void serve(struct stage *s, int fd)
 {
     struct tw_peer peer = {.pid = RIG_FIRST_PID, .uid = s->remote ? -1 : RIG_UID};
-    int fds[2];
 
     peer.remote = s->remote;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    s->fd = fd;
     assert_int_equal(
         tw_service_connect(s->rig.service, TW_SERVICE_PRODUCER, peer, on_wake, s, &s->conn), 0);
-    s->fd = fds[0];
+}
+
+int stage_connect(struct stage *s)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    serve(s, fds[0]);
     return fds[1];
 }
 
-void stage_open(struct stage *s)
+void stage_name(struct stage *s, char name[64])
+{
+    static int n;
+
+    snprintf(name, 64, "@tracewire-stage-%d-%d", (int)getpid(), n++);
+    s->config.socket = name;
+}
+
+int stage_listen(const struct stage *s)
+{
+    struct tw_sock_access access = {0600, (gid_t)-1};
+    int listener;
+
+    assert_int_equal(tw_sock_listen(s->config.socket, &access, &listener), 0);
+    return listener;
+}
+
+void stage_accept(struct stage *s, int listener)
+{
+    int fd = -1;
+
+    for (int i = 0; fd < 0; i++) {
+        assert_true(i < TURNS_MAX);
+        assert_int_equal(tw_producer_dispatch(s->producer, 1), 0);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    }
+    serve(s, fd);
+}
+
+void stage_open_source(struct stage *s)
 {
     struct tw_data_source_config source = {
         .name = "tw.test",
         .ops = {.setup = on_setup, .start = on_start, .stop = on_stop},
         .user = s};
+
+    assert_int_equal(tw_producer_register(s->producer, &source), 0);
+}
+
+void stage_open(struct stage *s)
+{
     int fd = -1;
 
     if (!s->config.socket) {
@@ -77,7 +125,7 @@ void stage_open(struct stage *s)
     }
     assert_int_equal(tw_producer_open(&s->producer, &s->config), 0);
     s->config.fd = NULL;
-    assert_int_equal(tw_producer_register(s->producer, &source), 0);
+    stage_open_source(s);
 }
 
 void stage_begin(struct stage *s, bool remote)
@@ -128,6 +176,7 @@ static bool receive(struct stage *s)
         memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
     if (s->remote)
         tw_fd_close(&fd); /* no descriptor passes */
+    s->received += (size_t)n;
     tw_service_received(s->conn, (size_t)n, &fd, fd >= 0);
     return true;
 }

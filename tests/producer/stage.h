@@ -15,6 +15,7 @@ struct stage {
     struct tw_service_conn *conn; /* the producer's, in the service; NULL: none */
     int fd;                       /* the service's end of it */
     bool remote;                  /* the service shares no memory with the producer */
+    size_t received;              /* bytes that the service has had of the producer */
     struct tw_producer_config config;
     struct tw_producer *producer;
     /* what the callbacks saw */
@@ -25,14 +26,23 @@ struct stage {
 /* The service, and a config for the producer, whose connection the test may change until it opens.
  */
 void stage_init(struct stage *s);
+/* A user may hold so much; NULL: as much as is usual. */
+void stage_init_limited(struct stage *s, const uint64_t limits[TW_QUOTAS]);
 /* The producer, which has offered its data source. */
 void stage_open(struct stage *s);
+/* Offers the data source again. */
+void stage_open_source(struct stage *s);
 /* Both, where memory is not shared if remote. */
 void stage_begin(struct stage *s, bool remote);
 void stage_end(struct stage *s);
 
 /* The service's end of a connection; the other one is returned. */
 int stage_connect(struct stage *s);
+/* A name for the producer to connect to where nobody listens yet; who listens there then. */
+void stage_name(struct stage *s, char name[64]);
+int stage_listen(const struct stage *s);
+/* The producer has connected there, and the service serves it. */
+void stage_accept(struct stage *s, int listener);
 void stage_hang_up(struct stage *s);
 /* Until nothing moves. */
 void stage_turn(struct stage *s);

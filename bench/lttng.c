@@ -44,7 +44,7 @@ void lttng_begin(const char *argv0)
 
 uint64_t lttng_ns(uint32_t n_events)
 {
-    uint64_t ns;
+    uint64_t ns = 0;
 
     serve_must(write(child.in, &n_events, sizeof(n_events)) == sizeof(n_events) &&
                    read(child.out, &ns, sizeof(ns)) == sizeof(ns),

@@ -30,9 +30,6 @@ struct tw_arbiter {
     pid_t pid; /* that it belongs to: not a child's of fork() */
     _Atomic uint32_t refs;
     _Atomic bool dead; /* the connection is gone: nothing is accepted any more */
-    /* Where to look for a free chunk, modulo how many pages there are. */
-    _Atomic uint32_t next_page;
-    _Atomic uint32_t wake; /* enum tw_wake: what the endpoint has been asked for */
     /* Grows when writers have to give their chunks back: the service wants a flush, or is gone. */
     _Atomic uint32_t flush_generation;
     struct tw_shm shm;
@@ -47,7 +44,10 @@ struct tw_arbiter {
     void (*commit_now)(void *user);
     void *user;
 
-    pthread_mutex_t lock; /* of all below */
+    /* Where to look for a free chunk, modulo how many pages there are. */
+    _Atomic uint32_t next_page;
+    _Atomic uint32_t wake; /* enum tw_wake: what the endpoint has been asked for */
+    pthread_mutex_t lock;  /* of all below */
     struct tw_commits commits;
     struct tw_writer_reg *regs_new, *regs_gone;
     struct tw_instance *stopped; /* instances whose writers are done, each a reference */

@@ -37,6 +37,9 @@ enum {
     TW_CATEGORY_RULES_MAX = 1024,
     /* Sessions at once that categories are on for: each has a bit. TW-LIM-202 */
     TW_CATEGORY_SESSIONS_MAX = 32,
+    /* Instants of signal handlers that wait for one thread, a power of two: of a timer of 1 kHz
+     * those of 64 ms. TW-LIM-215 */
+    TW_SIGNAL_INSTANTS_MAX = 64,
 };
 
 struct tw_events;
@@ -242,7 +245,7 @@ void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret
 
 /*
  * Each is one event on the track of the thread, or of the counter. Names are static strings: they
- * are told apart by address. Not from signal handlers.
+ * are told apart by address. A signal handler has TW_EVENT_INSTANT_IN_SIGNAL(), and no other.
  */
 #define TW_EVENT_BEGIN(category, name)                                                             \
     TW_EVENT_IF_ON(category, tw_event_begin(tw_event_category, name))
@@ -253,6 +256,14 @@ void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret
 /* A counter of the process has this value from now on. */
 #define TW_EVENT_COUNTER(category, name, value)                                                    \
     TW_EVENT_IF_ON(category, tw_event_counter(tw_event_category, name, value))
+
+/* For signal handlers, which may interrupt anything, also the library and each other: takes no lock
+ * and no memory. The instant has the time of the call, and is written with the next event of its
+ * thread, at the end of it, or when the service flushes or stops, whichever comes first. It is
+ * lost, and counted, on a thread that has written no event yet, and when TW_SIGNAL_INSTANTS_MAX of
+ * the thread wait already. The handler must return. */
+#define TW_EVENT_INSTANT_IN_SIGNAL(category, name)                                                 \
+    TW_EVENT_IF_ON(category, tw_event_instant_in_signal(tw_event_category, name))
 
 /* The same with one extra or more: TW_EVENT_BEGIN_WITH(c, "read", tw_arg_uint("bytes", n)). */
 #define TW_EVENT_BEGIN_WITH(category, name, ...)                                                   \
@@ -290,6 +301,7 @@ enum tw_event_type {
 void tw_event_begin(const struct tw_category *category, const char *name);
 void tw_event_end(const struct tw_category *category);
 void tw_event_instant(const struct tw_category *category, const char *name);
+void tw_event_instant_in_signal(const struct tw_category *category, const char *name);
 void tw_event_counter(const struct tw_category *category, const char *name, int64_t value);
 void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
                     const struct tw_extra *extras, size_t n_extras);

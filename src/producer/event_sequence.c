@@ -46,7 +46,7 @@ int tw_event_sequence_new(struct tw_event_sequence **ret_sequence, struct tw_ins
     }
     ev->instance = tw_instance_ref(instance);
     ev->process_uuid = tw_mix((uint64_t)getpid());
-    ev->thread_uuid = tw_mix(ev->process_uuid ^ (uint64_t)gettid());
+    ev->thread_uuid = tw_thread_uuid(ev, gettid());
     ev->clock = tw_event_clock_of(&config);
     ev->without_annotations = config.without_annotations;
     ev->without_dynamic_names = config.without_dynamic_names;
@@ -65,12 +65,17 @@ void tw_event_sequence_free(struct tw_event_sequence *sequence)
 
 /* ---- who we are ---- */
 
-void tw_sequence_begin_packet(struct tw_event_sequence *ev)
+void tw_sequence_begin_packet_at(struct tw_event_sequence *ev, uint64_t then_ns)
 {
     REQ("TW-EVT-010");
     tw_writer_begin(ev->writer);
-    tw_event_clock_stamp(&ev->clock, ev->writer, tw_clock_ns(CLOCK_BOOTTIME));
+    tw_event_clock_stamp(&ev->clock, ev->writer, then_ns);
     tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, SEQ_NEEDS_INCREMENTAL_STATE);
+}
+
+void tw_sequence_begin_packet(struct tw_event_sequence *ev)
+{
+    tw_sequence_begin_packet_at(ev, tw_clock_ns(CLOCK_BOOTTIME));
 }
 
 /* From here on nothing counts that the sequence was told before. */
@@ -115,7 +120,12 @@ static int describe_process(struct tw_event_sequence *ev)
     return tw_writer_end(w);
 }
 
-static int describe_thread(struct tw_event_sequence *ev)
+uint64_t tw_thread_uuid(const struct tw_event_sequence *ev, int tid)
+{
+    return tw_mix(ev->process_uuid ^ (uint64_t)tid);
+}
+
+int tw_sequence_describe_thread(struct tw_event_sequence *ev, int tid)
 {
     REQ("TW-EVT-031");
     struct tw_trace_writer *w = ev->writer;
@@ -123,12 +133,12 @@ static int describe_thread(struct tw_event_sequence *ev)
 
     tw_sequence_begin_packet(ev);
     tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
-    tw_writer_u64(w, TW_TRACK_UUID, ev->thread_uuid);
+    tw_writer_u64(w, TW_TRACK_UUID, tw_thread_uuid(ev, tid));
     tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process_uuid);
     tw_writer_nest(w, TRACK_THREAD);
     tw_writer_i64(w, 1 /* pid */, getpid());
-    tw_writer_i64(w, 2 /* tid */, gettid());
-    if (prctl(PR_GET_NAME, name) == 0)
+    tw_writer_i64(w, 2 /* tid */, tid);
+    if (tid == gettid() && prctl(PR_GET_NAME, name) == 0)
         tw_writer_str(w, 5 /* thread_name */, name);
     tw_writer_unnest(w);
     tw_writer_unnest(w);
@@ -150,7 +160,7 @@ int tw_sequence_ensure_state(struct tw_event_sequence *ev)
     if (!r)
         r = describe_process(ev);
     if (!r)
-        r = describe_thread(ev);
+        r = tw_sequence_describe_thread(ev, gettid());
     if (r)
         return r;
     ev->has_state = true;

@@ -50,5 +50,9 @@ void tw_event_sequence_free(struct tw_event_sequence *sequence);
 
 /* Makes sure that the sequence knows what every event builds on. As tw_writer_end(). */
 TW_MUST_USE int tw_sequence_ensure_state(struct tw_event_sequence *ev);
-/* Begins a packet that builds on it. */
+/* Begins a packet that builds on it, of now, or of then: BOOTTIME. */
 void tw_sequence_begin_packet(struct tw_event_sequence *ev);
+void tw_sequence_begin_packet_at(struct tw_event_sequence *ev, uint64_t then_ns);
+/* The track of a thread of the process, and what readers are told of it. As tw_writer_end(). */
+uint64_t tw_thread_uuid(const struct tw_event_sequence *ev, int tid);
+TW_MUST_USE int tw_sequence_describe_thread(struct tw_event_sequence *ev, int tid);

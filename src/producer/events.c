@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/req.h"
 #include "producer/track_event.h"
 
@@ -25,6 +26,8 @@ struct place {
 struct thread {
     struct tw_events *owner;
     struct thread *next, **at; /* in the owner's list */
+    pid_t tid;
+    struct tw_signal_ring signals;
     struct place place[TW_CATEGORY_SESSIONS_MAX];
 };
 
@@ -75,20 +78,6 @@ static void free_thread(struct thread *t)
     free(t);
 }
 
-static void on_thread_exit(void *arg)
-{
-    struct thread *t = arg;
-
-    if (in_child(t->owner))
-        return; /* the list may be half changed */
-    pthread_mutex_lock(&t->owner->lock);
-    *t->at = t->next;
-    if (t->next)
-        t->next->at = t->at;
-    pthread_mutex_unlock(&t->owner->lock);
-    free_thread(t);
-}
-
 /* NULL without memory, or in a child. */
 static struct thread *new_thread(struct tw_events *e)
 {
@@ -96,11 +85,12 @@ static struct thread *new_thread(struct tw_events *e)
 
     if (!t)
         return NULL;
+    t->owner = e;
+    t->tid = gettid();
     if (pthread_setspecific(e->key, t)) {
         free(t);
         return NULL;
     }
-    t->owner = e;
     pthread_mutex_lock(&e->lock);
     t->next = e->threads;
     t->at = &e->threads;
@@ -109,6 +99,13 @@ static struct thread *new_thread(struct tw_events *e)
     e->threads = t;
     pthread_mutex_unlock(&e->lock);
     return t;
+}
+
+static struct thread *this_thread(struct tw_events *e)
+{
+    struct thread *t = pthread_getspecific(e->key);
+
+    return t ? t : new_thread(e);
 }
 
 static struct tw_instance *ref_instance(struct tw_events *e, unsigned slot)
@@ -149,6 +146,7 @@ struct event {
     const struct tw_extra *extras;
     size_t n_extras;
     int64_t value; /* of a counter */
+    const struct tw_signal_instant *instant;
 };
 
 static bool is_for(const struct place *place, const struct tw_events *e, unsigned slot)
@@ -169,6 +167,103 @@ static int write_for(struct tw_events *e, struct thread *t, unsigned slot,
     return r;
 }
 
+static void write_to(struct tw_events *e, struct thread *t, uint32_t sessions,
+                     const struct event *event)
+{
+    for (; sessions; sessions &= sessions - 1) {
+        int r = t ? write_for(e, t, (unsigned)__builtin_ctz(sessions), event) : -ENOMEM;
+
+        if (r && r != TW_E_CLOSED)
+            count(&e->lost, 1);
+    }
+}
+
+/* ---- instants of signal handlers ---- */
+
+static int write_signal(struct tw_event_sequence *sequence, const struct event *event)
+{
+    return tw_track_signal_instant(sequence, event->instant);
+}
+
+static void write_signals(struct tw_events *e, struct thread *t,
+                          const struct tw_signal_instant *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t now = __atomic_load_n(&list[i].category->sessions, __ATOMIC_ACQUIRE);
+
+        write_to(e, t, now & list[i].sessions,
+                 &(struct event){.write = write_signal, .instant = &list[i]});
+    }
+}
+
+static void write_own_signals(struct thread *t)
+{
+    struct tw_signal_instant list[TW_SIGNAL_INSTANTS_MAX];
+
+    write_signals(t->owner, t, list,
+                  tw_signal_ring_take(&t->signals, list, TW_SIGNAL_INSTANTS_MAX));
+}
+
+static size_t take_signals(struct tw_events *e, struct tw_signal_instant *out, size_t max)
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&e->lock);
+    for (struct thread *t = e->threads; t; t = t->next)
+        n += tw_signal_ring_take(&t->signals, out + n, max - n);
+    pthread_mutex_unlock(&e->lock);
+    return n;
+}
+
+/* Of all threads: one that sleeps may have been interrupted, too. */
+static void write_all_signals(struct tw_events *e)
+{
+    struct tw_signal_instant list[TW_SIGNAL_INSTANTS_MAX];
+    size_t n;
+
+    do {
+        n = take_signals(e, list, TW_SIGNAL_INSTANTS_MAX);
+        if (n > 0)
+            write_signals(e, this_thread(e), list, n);
+    } while (n == TW_SIGNAL_INSTANTS_MAX);
+}
+
+void tw_event_instant_in_signal(const struct tw_category *category, const char *name)
+{
+    REQ("TW-EVT-050");
+    uint32_t sessions = __atomic_load_n(&category->sessions, __ATOMIC_ACQUIRE);
+    struct tw_events *e = category->events;
+    struct tw_signal_instant instant = {.category = category, .name = name, .sessions = sessions};
+    struct thread *t;
+
+    if (!sessions)
+        return;
+    t = pthread_getspecific(e->key);
+    if (t) {
+        instant.at_ns = tw_clock_ns(CLOCK_BOOTTIME);
+        instant.tid = t->tid;
+    }
+    if (!t || !tw_signal_ring_add(&t->signals, &instant))
+        count(&e->lost, (uint64_t)__builtin_popcount(sessions));
+}
+
+static void on_thread_exit(void *arg)
+{
+    struct thread *t = arg;
+
+    if (in_child(t->owner))
+        return; /* the list may be half changed */
+    pthread_mutex_lock(&t->owner->lock);
+    *t->at = t->next;
+    if (t->next)
+        t->next->at = t->at;
+    pthread_mutex_unlock(&t->owner->lock);
+    write_own_signals(t);
+    free_thread(t);
+}
+
+/* ---- the calls ---- */
+
 static void write_event(const struct tw_category *category, const struct event *event)
 {
     uint32_t sessions = __atomic_load_n(&category->sessions, __ATOMIC_ACQUIRE);
@@ -177,15 +272,10 @@ static void write_event(const struct tw_category *category, const struct event *
 
     if (!sessions)
         return;
-    t = pthread_getspecific(e->key);
-    if (!t)
-        t = new_thread(e);
-    for (; sessions; sessions &= sessions - 1) {
-        int r = t ? write_for(e, t, (unsigned)__builtin_ctz(sessions), event) : -ENOMEM;
-
-        if (r && r != TW_E_CLOSED)
-            count(&e->lost, 1);
-    }
+    t = this_thread(e);
+    if (t && tw_signal_ring_waits(&t->signals))
+        write_own_signals(t);
+    write_to(e, t, sessions, event);
 }
 
 static int write_one(struct tw_event_sequence *sequence, const struct event *event)
@@ -203,7 +293,7 @@ void tw_event_write(const struct tw_category *category, enum tw_event_type type,
                     const struct tw_extra *extras, size_t n_extras)
 {
     write_event(category,
-                &(struct event){write_one, category->name, name, type, extras, n_extras, 0});
+                &(struct event){write_one, category->name, name, type, extras, n_extras, 0, NULL});
 }
 
 void tw_event_begin(const struct tw_category *category, const char *name)
@@ -290,6 +380,7 @@ static void flush_thread(struct tw_events *e, const struct tw_instance *instance
 
 void tw_events_on_flush(void *user, struct tw_instance *instance)
 {
+    write_all_signals(user);
     flush_thread(user, instance);
 }
 

@@ -106,11 +106,11 @@ static void put_strings(struct tw_event_sequence *ev, const struct event *event)
 
 /* ---- slices and instants ---- */
 
+/* In the packet that is open. */
 static int write_on(struct tw_event_sequence *ev, const struct event *event, uint64_t track)
 {
     struct tw_trace_writer *w = ev->writer;
 
-    tw_sequence_begin_packet(ev);
     tell_of_strings(ev, event);
     tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
     tw_writer_u64(w, EVENT_TYPE, event->type);
@@ -132,7 +132,28 @@ int tw_track_event(struct tw_event_sequence *ev, enum tw_event_type type, const 
 
     if (!r)
         r = tw_extras_track(ev, extras, n_extras, &track);
-    return r ? r : write_on(ev, &event, track);
+    if (r)
+        return r;
+    tw_sequence_begin_packet(ev);
+    return write_on(ev, &event, track);
+}
+
+int tw_track_signal_instant(struct tw_event_sequence *ev, const struct tw_signal_instant *instant)
+{
+    REQ("TW-EVT-050");
+    struct event event = {
+        .type = TW_EVENT_MOMENT, .category = instant->category->name, .name = instant->name};
+    uint64_t track = tw_thread_uuid(ev, instant->tid);
+    int r = tw_sequence_ensure_state(ev);
+
+    if (track == ev->thread_uuid)
+        track = 0;
+    else if (!r && !tw_track_is_known(ev, track))
+        r = tw_sequence_describe_thread(ev, instant->tid);
+    if (r)
+        return r;
+    tw_sequence_begin_packet_at(ev, instant->at_ns);
+    return write_on(ev, &event, track);
 }
 
 /* ---- counters ---- */

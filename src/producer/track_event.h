@@ -3,11 +3,14 @@
 #pragma once
 
 #include "producer/event_sequence.h"
+#include "producer/event_signals.h"
 #include "tracewire/track_event.h"
 
 /* name is NULL at the end of a slice. Results as tw_writer_end(). */
 int tw_track_event(struct tw_event_sequence *ev, enum tw_event_type type, const char *category,
                    const char *name, const struct tw_extra *extras, size_t n_extras);
+/* On the track of its own thread, whosever sequence it is. */
+int tw_track_signal_instant(struct tw_event_sequence *ev, const struct tw_signal_instant *instant);
 int tw_track_counter(struct tw_event_sequence *ev, const char *name, int64_t value);
 
 /* ---- what is beside its name (event_extras.c) ---- */

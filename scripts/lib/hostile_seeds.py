@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scripts for fuzz_hostile_service.c: what a service can do to a producer, a seed for each."""
+"""Scripts for fuzz_hostile_service.c and fuzz_hostile_answers.c: what a service can do to a producer
+and to a consumer, a seed for each."""
 
 from vectors.encode import b, u
 
@@ -177,3 +178,53 @@ def faults():
 def hostile_service_seeds():
     for make in ordinary, sources, commands, answers, emulated, foreign, memory, faults:
         yield from make()
+
+
+# ---- fuzz_hostile_answers.c ----
+
+(CALL, BIND, ANSWER, BYTES_AS_THEY_ARE, DISPATCH, SLICES, END_IT, FAIL, ANEW) = range(9)
+N_CALLS, READ, WITH_FILE, FREES, CALLS = 16, 15, 32, 64, 128
+GOOD_BIND = 1
+
+
+def bound(how=GOOD_BIND, reacts=0):
+    return op(ANEW, reacts) + op(DISPATCH) * 2 + op(BIND, how) + op(DISPATCH)
+
+
+def made(which, how=0, body=b"x"):
+    return op(CALL, which | how, body) + op(DISPATCH)
+
+
+def answered(body=b"", how=SUCCESS | BODY, which=0):
+    return op(ANSWER, which | how, body) + op(DISPATCH)
+
+
+def slices(*texts, last=True):
+    return b"".join(b(2, b(1, text) + (u(2, 1) if last else b"")) for text in texts)
+
+
+def hostile_answers_seeds():
+    bodies = (b"", b"\0", b"\xff", b(3, b"error"), u(3, 1), slices(b"p", b"q"), slices(b"p", last=False),
+              b(2, u(1, 1)), b(2, b"\xff"), b(1, u(1, 1) + b(2, b"no")))
+    for which in range(N_CALLS):
+        for how in 0, WITH_FILE, FREES, CALLS:
+            yield bound() + made(which, how) + answered()
+            yield bound() + made(which, how) + op(END_IT) + op(DISPATCH) * 2
+        for body in bodies:
+            yield bound() + made(which) + answered(body, SUCCESS | BODY | MORE) + answered(body)
+        for how in 0, MORE, SUCCESS, BODY:
+            yield bound() + made(which) + answered(b"x", how) + answered(b"y", how)
+        yield bound() + made(which, FREES) + answered(bodies[5], SUCCESS | BODY | MORE) + answered()
+        yield made(which) + bound(3) + made(which) + answered() + answered(which=3)
+    for how in 0, 1, 2, 3, 4, 5:
+        for reacts in 0, FREES, CALLS:
+            yield bound(how, reacts) + op(BIND, how) + made(READ) + op(DISPATCH) + answered()
+    for data in b"\0\0\0\0", b"\xff\xff\xff\xff", b"\4\0\0\0\xff\xff\xff\xff", b"\2\0\0\0\x10\1":
+        yield bound() + made(READ) + op(BYTES_AS_THEY_ARE, 0, data) + op(DISPATCH) * 2 + made(0)
+    yield bound() + b"".join(op(CALL, i % N_CALLS, b"k") for i in range(64)) + op(DISPATCH) + answered()
+    yield bound() + made(READ) + op(SLICES, 3) + answered(slices(b"end")) + answered()
+    yield bound() + made(READ) + op(SLICES, 3) + answered()
+    yield bound() + made(READ) + op(SLICES, 255) * 3 + op(DISPATCH)
+    for nth in range(1, 12):
+        yield op(FAIL, nth) + bound() + made(READ) + op(FAIL, nth) + answered(slices(b"p", last=False))
+        yield bound() + op(FAIL, nth) + made(nth) + made(READ) + answered()

@@ -22,7 +22,7 @@ static inline struct tw_writer tw_writer_of(void *p, size_t n)
 {
     uint8_t *b = p;
 
-    return (struct tw_writer){.begin = b, .p = b, .end = n ? b + n : b};
+    return (struct tw_writer){.begin = b, .p = b, .end = b ? b + n : b};
 }
 
 static inline size_t tw_writer_size(const struct tw_writer *w)

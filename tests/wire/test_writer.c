@@ -190,6 +190,11 @@ static void a_writer_without_memory_overflows(void **state)
     tw_put_end(&w, NULL);
     assert_true(w.overflow);
     assert_int_equal(tw_writer_size(&w), 0);
+
+    w = tw_writer_of(NULL, 100); /* as malloc() gives when there is none */
+    tw_put_u64(&w, 1, 1);
+    assert_true(w.overflow);
+    assert_int_equal(tw_writer_size(&w), 0);
 }
 
 int main(void)

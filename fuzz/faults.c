@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -290,6 +291,13 @@ WRAP_CALL(chmod, (const char *path, mode_t mode), (path, mode))
 WRAP_CALL(chown, (const char *path, uid_t uid, gid_t gid), (path, uid, gid))
 WRAP_CALL(lstat, (const char *path, struct stat *st), (path, st))
 WRAP_CALL(unlink, (const char *path), (path))
+WRAP_OPEN(mkostemps, (char *name, int end, int flags), (name, end, flags))
+WRAP_CALL(fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n))
+WRAP_CALL(rename, (const char *from, const char *to), (from, to))
+WRAP_CALL(renameat2,
+          (int from_folder, const char *from, int to_folder, const char *to, unsigned flags),
+          (from_folder, from, to_folder, to, flags))
+WRAP_CALL(link, (const char *from, const char *to), (from, to))
 
 void __real_free(void *p);
 void __wrap_free(void *p);

@@ -55,7 +55,12 @@
     X(chmod, false, EPERM, EIO, EROFS)                                                             \
     X(chown, false, EPERM, EIO, EROFS)                                                             \
     X(lstat, false, EACCES, ELOOP, ENOMEM)                                                         \
-    X(unlink, false, EACCES, EBUSY, EIO)
+    X(unlink, false, EACCES, EBUSY, EIO)                                                           \
+    X(mkostemps, false, EACCES, EEXIST, EMFILE, ENFILE, ENOSPC, EROFS)                             \
+    X(fallocate, false, EINTR, ENOSPC, EOPNOTSUPP, EIO)                                            \
+    X(rename, false, EACCES, EIO, ENOSPC, EXDEV)                                                   \
+    X(renameat2, false, EACCES, EIO, EINVAL, EEXIST)                                               \
+    X(link, false, EACCES, EEXIST, EIO, EPERM)
 
 enum fault {
 #define FAULT_NAME(name, ...) FAULT_##name,

@@ -214,6 +214,56 @@ TW_MUST_USE int tw_trace_reader_next(struct tw_trace_reader *reader,
  * wrong. */
 uint64_t tw_trace_reader_offset(const struct tw_trace_reader *reader);
 
+/*
+ * A writer makes a trace file of packets: one Trace, in which each is a field 1. The file gets its
+ * name when it is whole, and what had that name stays until then (TW-TRACE-070 to TW-TRACE-072).
+ * Meanwhile it is called like it, with a dot, six characters and .partial behind, in the same
+ * folder; it is readable and writable by its owner alone, for a trace can tell secrets. Who is
+ * killed leaves no more than that. Standard output, a device, a pipe or what a symbolic link leads
+ * to is written where it is. Not thread-safe.
+ */
+
+struct tw_trace_file;
+
+/* All zero is what is usual. */
+struct tw_trace_file_options {
+    bool no_clobber;      /* where there is something by that name, neither opens nor replaces it */
+    bool sync;            /* waits for the disk before and after the file gets its name */
+    uint64_t preallocate; /* bytes on the disk to set aside; what is not used is given back */
+};
+
+/* "-" is standard output, for which no option means anything. options may be NULL. The negated
+ * errno of open(2), also in the folder: -EEXIST for no_clobber, -ENOSPC when there is less room
+ * than preallocate asks for; -ENOMEM. */
+TW_MUST_USE int tw_trace_file_open(const char *path, const struct tw_trace_file_options *options,
+                                   struct tw_trace_file **ret_file);
+/* Writes to fd, from where it stands, which is taken on success. -ENOMEM. */
+TW_MUST_USE int tw_trace_file_new(int fd, struct tw_trace_file **ret_file);
+/* Adds one packet; some 256 KiB are gathered before they are written. After a failure nothing is
+ * written any more and every call returns it: the negated errno of write(2), of which -ENOSPC,
+ * -EDQUOT and -EFBIG tell of a full disk. What was written before it is kept, up to the last whole
+ * packet. */
+TW_MUST_USE int tw_trace_file_packet(struct tw_trace_file *file, struct tw_bytes packet);
+/*
+ * Writes what was gathered and closes the file; if it is whole, gives it its name. Returns the
+ * first failure of all. After one, or if it is not whole, the file stays under its other name, and
+ * without a whole packet it is removed: tw_trace_file_where() says what became of it. TW_E_INVALID
+ * when it is closed already.
+ */
+TW_MUST_USE int tw_trace_file_close(struct tw_trace_file *file, bool whole);
+/* Closes it as one that is not whole, if it is open. NULL is fine. */
+void tw_trace_file_free(struct tw_trace_file *file);
+
+/* The descriptor, for a service that shall write the file itself (enable_tracing takes a copy of
+ * it); -1 once closed. Stays the file's. */
+int tw_trace_file_fd(const struct tw_trace_file *file);
+/* What the file is called now; NULL of one that was removed, of standard output and of a
+ * descriptor. Valid until the next call. */
+const char *tw_trace_file_where(const struct tw_trace_file *file);
+/* Packets, and bytes of them all, so far; after a failure those that are kept. */
+uint64_t tw_trace_file_packets(const struct tw_trace_file *file);
+uint64_t tw_trace_file_bytes(const struct tw_trace_file *file);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -1,101 +1,211 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consumer/trace_file.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "wire/field.h"
+#include "base/fd.h"
+#include "base/req.h"
+#include "consumer/new_file.h"
+#include "wire/reader.h"
 #include "wire/writer.h"
 
 enum { TRACE_PACKET = 1 }; /* field number in Trace (spec/proto/trace.proto) */
 
 /* Bytes gathered before a write; a larger packet is written by itself. */
-enum { OUT_GATHER = 256 * 1024 };
-/* The tag and the length in front of a packet. */
-enum { HEAD_MAX = 1 + TW_WIRE_VARINT_MAX };
+enum { GATHER = 256 * 1024 };
 
-void tw_trace_out_init(struct tw_trace_out *out, int fd)
+struct tw_trace_file {
+    struct tw_new_file file;
+    struct tw_writer gathered; /* whole packets that are not written yet */
+    uint64_t n_gathered;       /* how many */
+    uint64_t n_packets;        /* taken; after a failure, written as a whole */
+    uint64_t n_bytes;          /* written */
+    uint64_t whole;            /* bytes written up to the end of the last whole packet */
+    int error;                 /* the first failure; nothing is written after it */
+};
+
+static int new_trace_file(struct tw_trace_file **ret_file)
 {
-    *out = (struct tw_trace_out){.fd = fd, .close_fd = true, .buf = TW_BUF_INIT(OUT_GATHER)};
-}
+    struct tw_trace_file *file = calloc(1, sizeof(*file));
+    void *buffer = malloc(GATHER);
 
-int tw_trace_out_open(struct tw_trace_out *out, const char *path)
-{
-    int fd;
-
-    if (strcmp(path, "-") == 0) {
-        tw_trace_out_init(out, STDOUT_FILENO);
-        out->close_fd = false;
-        return 0;
+    if (!file || !buffer) {
+        free(buffer);
+        free(file);
+        return -ENOMEM;
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    tw_trace_out_init(out, fd);
+    file->gathered = tw_writer_of(buffer, GATHER);
+    file->file.fd = -1;
+    *ret_file = file;
     return 0;
 }
 
-/* Writes all of it or fails for good. */
-static int write_through(struct tw_trace_out *out, const uint8_t *p, size_t n)
+int tw_trace_file_new(int fd, struct tw_trace_file **ret_file)
 {
-    while (n > 0 && !out->error) {
-        ssize_t done = write(out->fd, p, n);
+    int rc = new_trace_file(ret_file);
 
-        if (done < 0 && errno == EINTR)
+    if (!rc)
+        (*ret_file)->file.fd = fd;
+    return rc;
+}
+
+static int open_out(struct tw_new_file *file, const char *path,
+                    const struct tw_trace_file_options *options)
+{
+    static const struct tw_trace_file_options usual;
+
+    if (strcmp(path, "-") != 0)
+        return tw_new_file_open(file, path, options ? options : &usual);
+    file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    return file->fd < 0 ? -errno : 0;
+}
+
+int tw_trace_file_open(const char *path, const struct tw_trace_file_options *options,
+                       struct tw_trace_file **ret_file)
+{
+    struct tw_trace_file *file;
+    int rc = new_trace_file(&file);
+
+    if (rc)
+        return rc;
+    rc = open_out(&file->file, path, options);
+    if (rc)
+        tw_trace_file_free(file);
+    else
+        *ret_file = file;
+    return rc;
+}
+
+/* Whoever shares the descriptor may have made it one that does not wait. */
+static bool worth_another_try(int fd)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+    return errno == EINTR || (errno == EAGAIN && (poll(&pfd, 1, -1) > 0 || errno == EINTR));
+}
+
+/* Writes all of it or fails for good. */
+static int write_through(struct tw_trace_file *file, const uint8_t *p, size_t n)
+{
+    while (n > 0 && !file->error) {
+        ssize_t done = write(file->file.fd, p, n);
+
+        if (done < 0 && worth_another_try(file->file.fd))
             continue;
         if (done <= 0) {
-            out->error = done < 0 ? -errno : -EIO;
+            file->error = done < 0 ? -errno : -EIO;
             break;
         }
         p += done;
         n -= (size_t)done;
-        out->n_bytes += (uint64_t)done;
+        file->n_bytes += (uint64_t)done;
     }
-    return out->error;
+    return file->error;
 }
 
-static int write_gathered(struct tw_trace_out *out)
+/* Of what was gathered only so many bytes are in the file. */
+static void lose_the_rest(struct tw_trace_file *file, size_t written)
 {
-    int rc = write_through(out, out->buf.p, out->buf.n);
+    struct tw_reader r = tw_reader_of((struct tw_bytes){.p = file->gathered.begin, .n = written});
+    const uint8_t *end = r.p;
+    struct tw_field packet;
 
-    out->buf.n = 0;
-    return rc;
+    file->n_packets -= file->n_gathered;
+    while (!tw_read_field(&r, &packet)) {
+        end = r.p;
+        file->n_packets++;
+    }
+    file->whole += (uint64_t)(end - file->gathered.begin);
 }
 
-static int gather(struct tw_trace_out *out, const uint8_t *p, size_t n)
+static int write_gathered(struct tw_trace_file *file)
 {
-    if (n > OUT_GATHER - out->buf.n && write_gathered(out))
-        return out->error;
-    if (n > OUT_GATHER)
-        return write_through(out, p, n);
-    out->error = tw_buf_append(&out->buf, p, n);
-    return out->error;
+    uint64_t before = file->n_bytes;
+
+    if (write_through(file, file->gathered.begin, tw_writer_size(&file->gathered)))
+        lose_the_rest(file, (size_t)(file->n_bytes - before));
+    else
+        file->whole = file->n_bytes;
+    file->gathered.p = file->gathered.begin;
+    file->n_gathered = 0;
+    return file->error;
 }
 
-int tw_trace_out_packet(struct tw_trace_out *out, struct tw_bytes packet)
+static int write_large(struct tw_trace_file *file, struct tw_bytes packet)
 {
-    uint8_t head[HEAD_MAX];
+    uint8_t head[1 + TW_WIRE_VARINT_MAX];
     struct tw_writer w = tw_writer_of(head, sizeof(head));
 
-    if (out->error)
-        return out->error;
     tw_put_len(&w, TRACE_PACKET, packet.n);
-    out->n_packets++;
-    if (gather(out, head, tw_writer_size(&w)))
-        return out->error;
-    return gather(out, packet.p, packet.n);
+    if (write_through(file, head, tw_writer_size(&w)) || write_through(file, packet.p, packet.n))
+        return file->error;
+    file->whole = file->n_bytes;
+    file->n_packets++;
+    return 0;
 }
 
-int tw_trace_out_close(struct tw_trace_out *out)
+int tw_trace_file_packet(struct tw_trace_file *file, struct tw_bytes packet)
 {
-    int rc = out->error ? out->error : write_gathered(out);
+    size_t size = tw_len_size(packet.n) + packet.n;
 
-    tw_buf_deinit(&out->buf);
-    /* Some file systems tell only here that the disk is full. */
-    if (out->close_fd && out->fd >= 0 && close(out->fd) != 0 && !rc)
-        rc = -errno;
-    out->fd = -1;
-    return rc;
+    if (file->error)
+        return file->error;
+    if (size > GATHER - tw_writer_size(&file->gathered) && write_gathered(file))
+        return file->error;
+    if (size > GATHER)
+        return write_large(file, packet);
+    tw_put_bytes(&file->gathered, TRACE_PACKET, packet);
+    file->n_gathered++;
+    file->n_packets++;
+    return 0;
+}
+
+int tw_trace_file_close(struct tw_trace_file *file, bool whole)
+{
+    REQ("TW-TRACE-071");
+
+    if (file->file.fd < 0)
+        return TW_E_INVALID;
+    if (!file->error)
+        TW_IGNORE(write_gathered(file));
+    if (file->error || !whole)
+        /* Where nothing was written here, the service may have. */
+        tw_new_file_abandon(&file->file, file->n_bytes ? file->whole : UINT64_MAX);
+    else
+        file->error = tw_new_file_commit(&file->file);
+    return file->error;
+}
+
+void tw_trace_file_free(struct tw_trace_file *file)
+{
+    if (!file)
+        return;
+    if (file->file.fd >= 0)
+        TW_IGNORE(tw_trace_file_close(file, false));
+    tw_new_file_deinit(&file->file);
+    free(file->gathered.begin);
+    free(file);
+}
+
+int tw_trace_file_fd(const struct tw_trace_file *file)
+{
+    return file->file.fd;
+}
+
+const char *tw_trace_file_where(const struct tw_trace_file *file)
+{
+    return tw_new_file_where(&file->file);
+}
+
+uint64_t tw_trace_file_packets(const struct tw_trace_file *file)
+{
+    return file->n_packets;
+}
+
+uint64_t tw_trace_file_bytes(const struct tw_trace_file *file)
+{
+    return file->error ? file->whole : file->n_bytes + tw_writer_size(&file->gathered);
 }

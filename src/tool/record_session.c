@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/loop.h"
-#include "consumer/trace_file.h"
 #include "tool/progress.h"
 #include "tool/tool.h"
 #include "tracewire/consumer.h"
@@ -47,7 +46,8 @@ struct session {
     struct tw_consumer *consumer;
     struct tw_io io;
     struct tw_timer watchdog, tick;
-    struct tw_trace_out out;
+    struct tw_trace_file *out; /* NULL: the config names the file */
+    bool whole;                /* everything was read, or the service has written it */
     struct tw_progress progress;
     uint64_t began_ns; /* the phase */
 };
@@ -112,7 +112,7 @@ static void show_progress(struct session *s)
         tw_progress_show(&s->progress, "stopping");
     else if (s->phase == PHASE_READING)
         tw_progress_show(&s->progress, "reading, %" PRIu64 " packets, %" PRIu64 " bytes",
-                         s->out.n_packets, s->out.n_bytes + s->out.buf.n);
+                         tw_trace_file_packets(s->out), tw_trace_file_bytes(s->out));
 }
 
 static void on_tick(struct tw_timer *timer)
@@ -145,9 +145,11 @@ static void on_packet(void *user, struct tw_bytes packet)
     if (s->phase != PHASE_READING)
         return;
     set_timer(s, &s->watchdog, ANSWER_MS);
-    rc = tw_trace_out_packet(&s->out, packet);
-    if (rc)
-        fail(s, TW_EXIT_FAILURE, s->options->out, tw_err_str(rc));
+    rc = tw_trace_file_packet(s->out, packet);
+    if (!rc)
+        return;
+    s->status = TW_EXIT_FAILURE; /* closing the file says why */
+    over(s);
 }
 
 static void on_read(void *user, int result)
@@ -160,6 +162,7 @@ static void on_read(void *user, int result)
         tw_progress_say(&s->progress, "reading the trace: %s", tw_err_str(result));
         s->status = TW_EXIT_REFUSED;
     }
+    s->whole = !result && (s->status == TW_EXIT_OK || tw_trace_file_packets(s->out) > 0);
     free_buffers(s);
 }
 
@@ -191,6 +194,7 @@ static void on_ended(void *user, int result, struct tw_bytes error)
         tw_progress_say(&s->progress, "the service refused the session: %s", tw_err_str(result));
     if (error.n || result)
         s->status = TW_EXIT_REFUSED;
+    s->whole = s->config->into_file && s->status == TW_EXIT_OK;
     if (result || s->config->into_file)
         free_buffers(s);
     else
@@ -262,7 +266,7 @@ static int enable(struct session *s)
     int rc;
 
     if (s->config->into_file && !s->config->names_file) {
-        fd = fcntl(s->out.fd, F_DUPFD_CLOEXEC, 0);
+        fd = fcntl(tw_trace_file_fd(s->out), F_DUPFD_CLOEXEC, 0);
         if (fd < 0)
             return -errno;
     }
@@ -354,48 +358,60 @@ static void run(struct session *s)
     tw_loop_del(s->loop, &s->io);
 }
 
-/* What becomes of the file of a session that went wrong. Without a single packet it helps nobody
- * who finds it later; what the service has written into it itself nobody has told of yet. */
-static void settle_file(struct session *s)
+static bool is_stdout(const struct session *s)
 {
-    const char *name = s->options->out;
+    return strcmp(s->options->out, "-") == 0;
+}
+
+static const char *out_name(const struct session *s)
+{
+    return is_stdout(s) ? "standard output" : s->options->out;
+}
+
+/* What became of a file that is not whole. Without a single packet it helps nobody who finds it
+ * later; what the service has written into it itself nobody has told of yet. */
+static void say_what_is_left(struct session *s)
+{
+    const char *where = tw_trace_file_where(s->out);
     struct stat st;
 
-    if (s->status == TW_EXIT_OK || lstat(name, &st) != 0 || !S_ISREG(st.st_mode))
-        return;
-    if (st.st_size == 0 && unlink(name) == 0)
-        tw_progress_say(&s->progress, "nothing was recorded, and %s is not kept", name);
-    else if (st.st_size > 0 && s->config->into_file)
-        tw_progress_say(&s->progress, "%s keeps what the service wrote before, %jd bytes", name,
+    if (!where && !is_stdout(s))
+        tw_progress_say(&s->progress, "nothing was recorded, and %s is as it was", s->options->out);
+    else if (where && stat(where, &st) == 0 && S_ISREG(st.st_mode))
+        tw_progress_say(&s->progress, "what came is kept in %s, %jd bytes", where,
                         (intmax_t)st.st_size);
 }
 
-static void say_written(struct session *s, const char *name)
+static void say_what_was_written(struct session *s)
 {
-    if (s->config->into_file && s->status == TW_EXIT_OK)
+    if (s->config->into_file)
         tw_progress_say(&s->progress, "the service wrote the trace");
-    else if (!s->config->into_file && (s->out.n_packets || s->status == TW_EXIT_OK))
+    else
         tw_progress_say(&s->progress, "wrote %" PRIu64 " bytes, %" PRIu64 " packets to %s",
-                        s->out.n_bytes, s->out.n_packets, name);
+                        tw_trace_file_bytes(s->out), tw_trace_file_packets(s->out), out_name(s));
 }
 
-/* Without a name the service makes the file. */
-static void close_out(struct session *s)
+static void close_file(struct session *s)
 {
-    const char *name = s->options->out;
-    bool is_file = name && s->out.close_fd;
-    bool failed_before = s->out.error != 0;
-    int rc = name ? tw_trace_out_close(&s->out) : 0;
+    int rc = tw_trace_file_close(s->out, s->whole);
 
-    if (name && !is_file)
-        name = "standard output";
-    if (rc && !failed_before)
-        tw_progress_say(&s->progress, "%s: %s", name, tw_err_str(rc));
+    if (rc)
+        tw_progress_say(&s->progress, "%s: %s", out_name(s), tw_err_str(rc));
     if (rc && s->status == TW_EXIT_OK)
         s->status = TW_EXIT_FAILURE;
-    say_written(s, name);
-    if (is_file)
-        settle_file(s);
+    if (s->whole && !rc)
+        say_what_was_written(s);
+    else
+        say_what_is_left(s);
+    tw_trace_file_free(s->out);
+}
+
+static void close_out(struct session *s)
+{
+    if (s->out)
+        close_file(s);
+    else if (s->whole) /* into a file that the config names */
+        say_what_was_written(s);
 }
 
 /* The connection first: without a service the file is not touched. */
@@ -416,7 +432,7 @@ static int open_all(struct session *s)
         return rc;
     }
     if (s->options->out)
-        rc = tw_trace_out_open(&s->out, s->options->out);
+        rc = tw_trace_file_open(s->options->out, NULL, &s->out);
     if (rc)
         fail(s, TW_EXIT_USAGE, s->options->out, tw_err_str(rc));
     return rc;

@@ -13,7 +13,6 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "consumer/trace_file.h"
 #include "fuzz/faults.h"
 #include "tests/harness.h"
 #include "tests/service/daemon_scene.h"
@@ -39,7 +38,7 @@ struct sink {
     struct tw_consumer *consumer;
     bool bound, ended, read;
     int file; /* what came */
-    struct tw_trace_out out;
+    struct tw_trace_file *out;
 };
 
 struct scene {
@@ -83,7 +82,7 @@ static void on_ended(void *user, int result, struct tw_bytes error)
 
 static void on_packet(void *user, struct tw_bytes packet)
 {
-    assert_int_equal(tw_trace_out_packet(&((struct sink *)user)->out, packet), 0);
+    assert_int_equal(tw_trace_file_packet(((struct sink *)user)->out, packet), 0);
 }
 
 static void on_read(void *user, int result)
@@ -215,10 +214,11 @@ static void whole_session(void)
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(tw_consumer_disable_tracing(s.sinks[i].consumer, on_disabled, NULL), 0);
     TURN_UNTIL(&s, reads->ended && writes->ended);
-    tw_trace_out_init(&reads->out, fcntl(reads->file, F_DUPFD_CLOEXEC, 0));
+    assert_int_equal(tw_trace_file_new(fcntl(reads->file, F_DUPFD_CLOEXEC, 0), &reads->out), 0);
     assert_int_equal(tw_consumer_read_buffers(reads->consumer, on_packet, on_read, reads), 0);
     TURN_UNTIL(&s, reads->read);
-    assert_int_equal(tw_trace_out_close(&reads->out), 0);
+    assert_int_equal(tw_trace_file_close(reads->out, true), 0);
+    tw_trace_file_free(reads->out);
     judge(reads);
     judge(writes);
     end(&s);

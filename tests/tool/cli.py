@@ -312,7 +312,7 @@ class IntoFile(Case):
         self.addCleanup(self.discard, relay)
         self.assertEqual(relay.stdout.readline(), "relaying\n")
         for out, place in ((self.folder / "1", name), (self.folder / "2", self.folder / "relay")):
-            recorder = self.recorder(consumer, "trace_all_machines: true", out)
+            recorder = self.recorder(consumer, "trace_all_machines: true", "-o", out)
             done = run("produce", "--socket", place, "--count", 2000, "--payload", 500, "--rate",
                        "0", "--stall")
             self.assertEqual((done.returncode, json.loads(done.stdout)["lost"]), (0, 0), done)
@@ -320,6 +320,16 @@ class IntoFile(Case):
             self.assertEqual(recorder.wait(LIMIT), 0)
             self.assertEqual(self.count_numbered(out), 2000)
             judge_trace(out)
+
+    def test_a_killed_recorder_leaves_its_file_beside_the_name(self):
+        consumer, _ = self.service()
+        out = self.file("out", b"older")
+        recorder = self.recorder(consumer, "file_write_period_ms: 100", "-o", out)
+        while not sum(p.stat().st_size for p in self.folder.glob("out.*.partial")):
+            self.assertIsNone(recorder.poll())
+        recorder.kill()
+        recorder.wait(LIMIT)
+        self.assertEqual(out.read_bytes(), b"older")
 
     def test_what_a_session_turns_off_is_not_written(self):
         consumer, _ = self.service()
@@ -354,15 +364,19 @@ class IntoFile(Case):
         written = 0
         while written < 500:
             self.assertIsNone(recorder.poll())
-            with contextlib.suppress(AssertionError, IndexError):  # in the middle of a packet
-                written = self.count_numbered(out)
+            self.assertFalse(out.exists())
+            # there is none yet, or it ends in the middle of a packet
+            with contextlib.suppress(AssertionError, IndexError, StopIteration):
+                written = self.count_numbered(next(self.folder.glob("out.*.partial")))
         process.kill()
         _, text = recorder.communicate(timeout=LIMIT)
         self.assertEqual(recorder.returncode, 4, text)
         self.assertIn("the session was lost", text)
-        self.assertIn(f"{out} keeps what the service wrote before, {out.stat().st_size} bytes", text)
-        self.assertEqual(self.count_numbered(out), 500)
-        judge_trace(out)
+        self.assertFalse(out.exists())
+        part, = self.folder.glob("out.*.partial")
+        self.assertIn(f"what came is kept in {part}, {part.stat().st_size} bytes", text)
+        self.assertEqual(self.count_numbered(part), 500)
+        judge_trace(part)
 
     def test_a_full_disk_ends_the_session(self):
         """A real one of 64 KiB, in a mount namespace of the service's own."""
@@ -482,6 +496,53 @@ class Record(Case):
         self.assertEqual(process.returncode, 4)
         self.assertFalse((self.folder / "t.pftrace").exists())
 
+    def test_the_older_file_stays_until_the_new_one_is_whole(self):
+        out = self.file("t.pftrace", b"older")
+        consumer, service = self.service()
+        for duration in [100, 0]:
+            process = subprocess.Popen(self.record(consumer, duration, out, "-v"),
+                                       stderr=subprocess.PIPE, text=True)
+            self.addCleanup(self.discard, process)
+            while "tracing started" not in process.stderr.readline():
+                self.assertIsNone(process.poll())
+            if duration:
+                self.assertEqual(out.read_bytes(), b"older")
+            else:
+                service.kill()
+            process.communicate(timeout=LIMIT)
+            self.assertEqual(process.returncode, 0 if duration else 4)
+            judge_trace(out)  # the whole one, even when the next is lost
+        self.assertEqual(list(self.folder.glob("t.pftrace.*")), [])
+
+    def test_a_full_disk_is_told_and_what_came_is_kept(self):
+        """A real one of 64 KiB, in a mount namespace of the recorder's own."""
+        place = self.folder / "place"
+        place.mkdir()
+        consumer, _ = self.service()
+        config = self.file("config", 'buffers { size_kb: 4096 } '
+                           'data_sources { config { name: "tw.seq" } }')
+        mount = f"trap : INT; mount -t tmpfs -o size=64k tmpfs {place} && echo old > {place}/t"
+        keep = f'cp "$(ls {place}/t.*.partial)" {self.folder}/kept; cp {place}/t {self.folder}/old'
+        recorder = subprocess.Popen(
+            ["unshare", "-Urm", "sh", "-c", f'{mount} && "$@"; s=$?; {keep}; exit $s',
+             "sh", tracewire, "record", "--consumer-socket", consumer, "--txt", "-c", config, "-v",
+             "-o", place / "t"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.addCleanup(self.discard, recorder)
+        while "tracing" not in recorder.stderr.readline():
+            self.assertIsNone(recorder.poll())
+        done = run("produce", "--socket", self.folder / "producer", "--count", 500, "--payload",
+                   1000, "--rate", "0", "--stall")
+        self.assertEqual(done.returncode, 0, done)
+        os.killpg(recorder.pid, signal.SIGINT)
+        text = recorder.communicate(timeout=LIMIT)[1]
+        self.assertIn("No space left on device", text)
+        self.assertRegex(text, rf"what came is kept in {place}/t\..{{6}}\.partial, \d+ bytes\n")
+        self.assertEqual((self.folder / "old").read_text(), "old\n")
+        kept = (self.folder / "kept").read_bytes()
+        self.assertGreater(len(kept), 50 << 10)
+        self.assertGreater(len(packets_of(kept)), 30)  # to the last byte
+
     def test_a_peer_that_is_no_service_is_status_4(self):
         name = self.folder / "fake"
         for answer in [b"", b"\xff\xff\xff\xff", b"GET / HTTP/1.0\r\n\r\n", b"\x02\0\0\0\x22\0",
@@ -534,8 +595,10 @@ class Record(Case):
         status, text = self.with_fake(out, BIND_REPLY, ended, packet + reply(9, b""))
         self.assertEqual(status, 4)
         self.assertIn("lost", text)
-        self.assertIn("1 packets", text)
-        self.assertEqual(packets_of(out.read_bytes()), [b"whole"])
+        self.assertFalse(out.exists())
+        part, = self.folder.glob("t.*.partial")
+        self.assertIn(f"what came is kept in {part}, 7 bytes", text)
+        self.assertEqual(packets_of(part.read_bytes()), [b"whole"])
 
     def test_a_file_that_cannot_be_made_is_status_2(self):
         consumer, _ = self.service()

@@ -247,30 +247,38 @@ static void nap(uint64_t ns)
     nanosleep(&ts, NULL);
 }
 
-int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
-                       uint32_t wait_ms, struct tw_smb_chunk *ret_chunk)
+static void make_room(struct tw_arbiter *a)
 {
-    uint64_t pause = STALL_FIRST_NS, until = 0;
+    if (a->commit_now && pthread_equal(a->owner, pthread_self()))
+        a->commit_now(a->user);
+    else
+        tw_arbiter_flush(a);
+}
+
+/* Whether there is still time; the wait begins with the first look. */
+static bool may_wait(uint64_t *until_ns)
+{
+    REQ("TW-SEC-008");
+    uint64_t now = tw_clock_ns(CLOCK_MONOTONIC);
+
+    if (*until_ns == 0)
+        *until_ns = now + TW_STALL_MAX_MS * TW_NS_PER_MS;
+    return now < *until_ns;
+}
+
+int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
+                       uint64_t *until_ns, struct tw_smb_chunk *ret_chunk)
+{
+    uint64_t pause = STALL_FIRST_NS;
 
     for (;;) {
-        uint64_t now;
-
         if (atomic_load_explicit(&arbiter->dead, memory_order_relaxed))
             return TW_E_CLOSED;
         if (try_pages(arbiter, header, ret_chunk) == 0)
             return 0;
-        if (wait_ms == 0)
+        if (!until_ns || !may_wait(until_ns))
             return TW_E_LIMIT;
-        now = tw_clock_ns(CLOCK_MONOTONIC);
-        if (until == 0)
-            until = now + wait_ms * TW_NS_PER_MS;
-        REQ("TW-SEC-008");
-        if (now >= until)
-            return TW_E_LIMIT;
-        if (arbiter->commit_now && pthread_equal(arbiter->owner, pthread_self()))
-            arbiter->commit_now(arbiter->user);
-        else
-            tw_arbiter_flush(arbiter);
+        make_room(arbiter);
         nap(pause);
         pause = pause * 2 < STALL_LONGEST_NS ? pause * 2 : STALL_LONGEST_NS;
     }

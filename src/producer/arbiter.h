@@ -83,9 +83,10 @@ void tw_arbiter_leave(struct tw_arbiter *arbiter);
 TW_MUST_USE int tw_arbiter_add_writer(struct tw_arbiter *arbiter, uint32_t target_buffer,
                                       struct tw_writer_reg **ret_reg);
 void tw_arbiter_remove_writer(struct tw_arbiter *arbiter, struct tw_writer_reg *reg);
-/* A free chunk, waited for at most wait_ms. TW_E_LIMIT when there is none, TW_E_CLOSED. */
+/* A free chunk. With until_ns it is waited for: until then in CLOCK_MONOTONIC, which is set to
+ * TW_STALL_MAX_MS from now where it is 0. TW_E_LIMIT when there is none, TW_E_CLOSED. */
 TW_MUST_USE int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
-                                   uint32_t wait_ms, struct tw_smb_chunk *ret_chunk);
+                                   uint64_t *until_ns, struct tw_smb_chunk *ret_chunk);
 /* The chunk is written, its header says so; flags are those in the header. */
 void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags);
 void tw_arbiter_patch(struct tw_arbiter *arbiter, const struct tw_late_patch *patch);

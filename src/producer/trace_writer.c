@@ -82,7 +82,7 @@ static int acquire(struct tw_trace_writer *w, uint8_t flags, bool wait,
     struct tw_chunk_header header = {
         .chunk_id = w->next_chunk_id, .writer_id = w->reg->id, .n_packets = 1, .flags = flags};
 
-    return tw_arbiter_acquire(w->arbiter, &header, wait ? TW_STALL_MAX_MS : 0, ret_chunk);
+    return tw_arbiter_acquire(w->arbiter, &header, wait ? &w->wait_until_ns : NULL, ret_chunk);
 }
 
 static void use_chunk(struct tw_trace_writer *w, const struct tw_smb_chunk *chunk, uint8_t flags)
@@ -369,6 +369,7 @@ static inline void finish_packet(struct tw_trace_writer *w)
     set_fragment_size(w, (uint32_t)(w->p - w->fragment));
     w->n_packets++;
     w->state = TW_PACKET_NONE;
+    w->wait_until_ns = 0;
     w->marks = 0;
     w->stats.packets++;
     w->stats.bytes += packet_size(w);
@@ -383,6 +384,7 @@ int tw_writer_end(struct tw_trace_writer *writer)
         return 0;
     }
     writer->state = TW_PACKET_NONE;
+    writer->wait_until_ns = 0;
     writer->stats.lost++;
     return writer->lost_why;
 }

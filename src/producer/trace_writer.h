@@ -47,6 +47,7 @@ struct tw_trace_writer {
     uint8_t flags;              /* of the chunk */
     uint8_t marks;              /* enum tw_packet_marks */
     struct tw_arbiter *arbiter; /* a reference; NULL in a child */
+    uint64_t wait_until_ns;     /* how long the packet may wait for chunks; 0: it has not had to */
     struct tw_smb_chunk chunk;
     struct tw_writer_stats stats;
     struct tw_nest nest[TW_NEST_MAX];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/req.h"
 #include "producer/trace_writer.h"
 #include "tests/producer/fake_service.h"
 #include "wire/reader.h"
@@ -161,6 +162,26 @@ static void a_writer_outlives_its_connection_and_drops(void **state)
     tw_writer_free(w);
 }
 
+static void a_packet_of_many_chunks_waits_for_one_of_them(void **state)
+{
+    struct fake_service s = {.arbiter = fake_arbiter(8192, 4096, TW_PAGE_DIV1, false)};
+    struct tw_trace_writer *w;
+
+    (void)state;
+    REQ("TW-SEC-008");
+    assert_int_equal(tw_trace_writer_new(&w, s.arbiter, 1, TW_EXHAUSTED_STALL), 0);
+    tw_writer_begin(w);
+    tw_writer_u64(w, 1, 1);
+    w->wait_until_ns = 1; /* as if it had waited already, for as long as it may */
+    for (int i = 0; i < 5000; i++)
+        tw_writer_str(w, 2, "more");
+    assert_int_equal(tw_writer_end(w), TW_E_LIMIT);
+    assert_int_equal(w->wait_until_ns, 0); /* the next one may wait again */
+    tw_writer_free(w);
+    (void)fake_service_pump(&s);
+    fake_service_deinit(&s);
+}
+
 static void a_flush_that_was_asked_for_is_done_at_the_next_packet(void **state)
 {
     struct fake_service s = {.arbiter = fake_arbiter(8192, 4096, TW_PAGE_DIV1, false)};
@@ -230,6 +251,7 @@ int main(void)
         tw_unit_test(threads_that_drop_count_and_tell_every_loss),
         tw_unit_test(museum_40_running_out_of_writer_ids_is_an_error),
         tw_unit_test(a_writer_outlives_its_connection_and_drops),
+        tw_unit_test(a_packet_of_many_chunks_waits_for_one_of_them),
         tw_unit_test(a_flush_that_was_asked_for_is_done_at_the_next_packet),
         tw_unit_test(a_service_that_frees_our_chunks_costs_data_only),
         tw_unit_test(a_page_size_that_does_not_fit_makes_no_arbiter),

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tool/recording.h"
-#include "tracewire/frame.h"
 
 /* Bytes of a stream up to which each position is a cut of its own: the time for that grows with
  * their square. */
@@ -69,6 +68,20 @@ static void session_load(struct session *session, const char *path)
     tw_recording_close(recording);
     stream_index(&session->client);
     stream_index(&session->service);
+}
+
+struct tw_frame *stream_decode(const struct stream *stream)
+{
+    struct tw_bytes left = tw_buf_bytes(&stream->bytes), payload;
+    struct tw_frame *list = calloc(stream->n_frames + 1, sizeof(*list));
+
+    assert_non_null(list);
+    for (size_t i = 0; !tw_frame_split(left, &payload); i++) {
+        assert_int_equal(tw_frame_decode(payload, &list[i], NULL), 0);
+        left.p = payload.p + payload.n;
+        left.n -= TW_FRAME_HEADER + payload.n;
+    }
+    return list;
 }
 
 void sessions_load(struct sessions *sessions)

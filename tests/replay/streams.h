@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/macros.h"
 #include "tests/harness.h"
+#include "tracewire/frame.h"
 
 /* Descriptors that came with one recorded receive call. */
 struct stream_fds {
@@ -38,6 +39,9 @@ struct sessions {
     struct session *list;
     size_t n;
 };
+
+/* All frames of a stream, which lie in it; the list is the caller's to free. */
+struct tw_frame *stream_decode(const struct stream *stream);
 
 void sessions_load(struct sessions *sessions);
 void sessions_free(struct sessions *sessions);

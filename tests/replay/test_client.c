@@ -18,20 +18,6 @@ struct replay {
     size_t sent, seen; /* of this run: requests and replies */
 };
 
-static struct tw_frame *decode_all(const struct stream *stream)
-{
-    struct tw_bytes left = tw_buf_bytes(&stream->bytes), payload;
-    struct tw_frame *list = calloc(stream->n_frames + 1, sizeof(*list));
-
-    assert_non_null(list);
-    for (size_t i = 0; !tw_frame_split(left, &payload); i++) {
-        assert_int_equal(tw_frame_decode(payload, &list[i], NULL), 0);
-        left.p = payload.p + payload.n;
-        left.n -= TW_FRAME_HEADER + payload.n;
-    }
-    return list;
-}
-
 static void expect_fds(struct replay *replay)
 {
     const struct stream *stream = &replay->session->service;
@@ -204,9 +190,9 @@ static void every_recorded_service_is_understood(void **state)
             continue; /* a producer that only looked whether the socket is there */
         n_replayed++;
         print_message("%s\n", replay.session->path);
-        replay.requests = decode_all(&replay.session->client);
+        replay.requests = stream_decode(&replay.session->client);
         replay.n_requests = replay.session->client.n_frames;
-        replay.replies = decode_all(&replay.session->service);
+        replay.replies = stream_decode(&replay.session->service);
         expect_fds(&replay);
         with_fd += replay.session->service.n_fds;
         stream_every_cut(&replay.session->service, replay_once, &replay);

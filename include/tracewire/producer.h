@@ -4,8 +4,10 @@
  *
  * A tw_producer is one connection to the service, with the data sources it offers. It belongs to
  * one thread: every tw_producer_ function is called there, and every callback comes there, from
- * tw_producer_dispatch(). Trace writers may be made and used on any thread, each by one thread at a
- * time. Several producers may live in one process and share nothing.
+ * tw_producer_dispatch(). Or it has a thread of its own (tw_producer_start_thread()): then it may
+ * be called from any, and callbacks come from its own. Trace writers may be made and used on any
+ * thread, each by one thread at a time. Several producers may live in one process and share
+ * nothing.
  *
  * A child of fork() takes no part: what it writes is dropped, tw_producer_dispatch(), and whatever
  * would make a writer or offer something, says TW_E_CLOSED, and tw_producer_close() only frees and
@@ -91,6 +93,25 @@ int tw_producer_fd(const struct tw_producer *producer);
  * and ever after, TW_E_CLOSED. */
 TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
 
+/*
+ * In place of dispatching: a thread that does what is to be done, until tw_producer_close(), which
+ * waits for it and so must not be called from there. From now on every function but
+ * tw_producer_dispatch() (TW_E_INVALID) is for any thread. Callbacks come from the thread, but
+ * those of what tw_producer_startup(), tw_producer_unregister() and tw_producer_close() start and
+ * stop themselves; they come one at a time, and must not wait for a thread that calls this
+ * producer. The thread takes no signals. TW_E_EXISTS; negative when the system has none.
+ */
+TW_MUST_USE int tw_producer_start_thread(struct tw_producer *producer);
+
+/*
+ * Calls done when the service has had all that was handed over until now, by writers too: 0; or
+ * TW_E_CLOSED when the connection has ended without an answer; TW_E_NOT_FOUND, TW_E_REFUSED: an old
+ * service. Exactly once, also from tw_producer_close(), if this returns 0. TW_E_CLOSED: there is no
+ * connection; TW_E_LIMIT: too many are waited for. Not in a child of fork(), where none is told.
+ */
+TW_MUST_USE int tw_producer_sync(struct tw_producer *producer, void (*done)(void *user, int result),
+                                 void *user);
+
 /* Whether the service has accepted the connection. */
 bool tw_producer_connected(const struct tw_producer *producer);
 /* True once everything handed over by the writers so far has been sent to the service. */
@@ -122,6 +143,9 @@ struct tw_data_source_ops {
      * service is told that the flush is done when this returns. */
     void (*flush)(void *user, struct tw_instance *instance);
     void (*clear_incremental_state)(void *user, struct tw_instance *instance);
+    /* The service does not take the data source; why in its words, perhaps none, which are gone
+     * after the call. The next connection is asked again. */
+    void (*refused)(void *user, struct tw_bytes why);
 };
 
 struct tw_data_source_config {

@@ -56,6 +56,7 @@ static bool something_left(const struct tw_producer *p)
     if (p->link != TW_LINK_UP || p->failed)
         return false;
     return p->flush_id || tw_endpoint_sources_wait(p) || tw_startup_ready(p) ||
+           tw_endpoint_syncs_wait(p) ||
            (p->arbiter && tw_arbiter_wake(p->arbiter, false) == TW_WAKE_NONE &&
             !tw_arbiter_is_empty(p->arbiter));
 }
@@ -100,6 +101,7 @@ void tw_endpoint_settle(struct tw_producer *p)
         return;
     disconnect(p, p->own_memory && !was_up && p->address.len);
     tw_endpoint_connect_later(p, TW_E_CLOSED);
+    tw_endpoint_refuse_syncs(p);
     if (was_up && p->config.disconnected)
         p->config.disconnected(p->config.user);
 }
@@ -162,9 +164,24 @@ static void on_reply(struct tw_producer *p, const struct tw_client_event_out *ev
         if (!event->success || !event->has_more)
             p->failed = true; /* without commands the connection is of no use */
         break;
+    case TW_PRODUCER_REGISTER_DATA_SOURCE:
+        tw_endpoint_registered(p, event->request_id, event->success, event->reply);
+        break;
+    case TW_PRODUCER_SYNC:
+        tw_endpoint_synced(p, event->user, event->success ? 0 : TW_E_REFUSED);
+        break;
     default:
         break;
     }
+}
+
+static void on_refused(struct tw_producer *p, const struct tw_client_event_out *event)
+{
+    struct tw_client_event_out reply = *event;
+
+    reply.success = reply.has_more = false;
+    reply.reply = (struct tw_bytes){0};
+    on_reply(p, &reply);
 }
 
 static void on_event(struct tw_producer *p, const struct tw_client_event_out *event)
@@ -181,9 +198,7 @@ static void on_event(struct tw_producer *p, const struct tw_client_event_out *ev
         on_reply(p, event);
         break;
     case TW_CLIENT_REFUSED:
-        if (event->method == TW_PRODUCER_INITIALIZE_CONNECTION ||
-            event->method == TW_PRODUCER_GET_ASYNC_COMMAND)
-            p->failed = true;
+        on_refused(p, event);
         break;
     }
 }
@@ -226,6 +241,7 @@ static void leave(struct tw_producer *p)
     tw_arbiter_unref(p->arbiter);
     tw_startup_free(p);
     free(p->frame);
+    tw_endpoint_free_syncs(p);
 }
 
 /* ---- life ---- */
@@ -287,14 +303,16 @@ int tw_producer_open(struct tw_producer **ret_producer, const struct tw_producer
     if (!p)
         return -ENOMEM;
     p->pid = getpid();
-    p->given_fd = -1;
+    p->given_fd = p->kick_fd = -1;
     p->sock_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = on_socket};
     p->wake_io = (struct tw_io){.fd = -1, .events = EPOLLIN, .fn = tw_endpoint_on_wake};
     p->batch.fn = tw_endpoint_on_batch;
     p->startup.fn = tw_endpoint_on_startup;
     p->deadline.fn = on_deadline;
     p->layout = (enum tw_page_layout)chunks_to_layout[config->chunks_per_page];
-    r = init_parts(p, config);
+    r = tw_endpoint_lock_init(p);
+    if (!r)
+        r = init_parts(p, config);
     if (!r) {
         tw_endpoint_connect(p);
         /* With the timers armed the descriptor is all that a caller has to watch. */
@@ -316,7 +334,9 @@ void tw_producer_close(struct tw_producer *producer)
     if (tw_endpoint_in_child(producer)) {
         leave(producer);
     } else if (producer->loop) {
+        tw_endpoint_stop_thread(producer);
         disconnect(producer, false);
+        tw_endpoint_refuse_syncs(producer);
         tw_watch_end(&producer->watch);
         tw_timer_clear(tw_loop_timers(producer->loop), &producer->retry);
     }
@@ -324,8 +344,9 @@ void tw_producer_close(struct tw_producer *producer)
         tw_endpoint_drop_source(producer, producer->sources);
     tw_loop_free(producer->loop);
     tw_fd_close(&producer->given_fd);
+    tw_fd_close(&producer->kick_fd);
     free(producer->name);
-    free(producer);
+    free(producer); /* its lock as it is: a child's may be held */
 }
 
 int tw_producer_fd(const struct tw_producer *producer)
@@ -333,29 +354,65 @@ int tw_producer_fd(const struct tw_producer *producer)
     return tw_loop_fd(producer->loop);
 }
 
+int tw_endpoint_turn(struct tw_producer *p, int timeout_ms)
+{
+    int r = p->ended ? 0 : tw_loop_once(p->loop, timeout_ms);
+
+    return r ? r : p->ended;
+}
+
 int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms)
+{
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    return producer->kick_fd >= 0 ? TW_E_INVALID : tw_endpoint_turn(producer, timeout_ms);
+}
+
+bool tw_producer_connected(const struct tw_producer *producer)
+{
+    bool connected;
+
+    if (tw_endpoint_in_child(producer))
+        return false;
+    tw_endpoint_lock(producer);
+    connected = producer->link == TW_LINK_UP;
+    tw_endpoint_unlock(producer);
+    return connected;
+}
+
+bool tw_producer_idle(const struct tw_producer *producer)
+{
+    bool idle;
+
+    if (tw_endpoint_in_child(producer))
+        return true;
+    tw_endpoint_lock(producer);
+    idle = producer->link != TW_LINK_UP ||
+           ((!producer->arbiter || tw_arbiter_is_empty(producer->arbiter)) &&
+            tw_tx_queued(&producer->client.tx) == 0);
+    tw_endpoint_unlock(producer);
+    return idle;
+}
+
+void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats)
+{
+    bool child = tw_endpoint_in_child(producer); /* whoever held the lock is not there */
+
+    if (!child)
+        tw_endpoint_lock(producer);
+    *ret_stats = producer->stats;
+    if (!child)
+        tw_endpoint_unlock(producer);
+}
+
+int tw_producer_sync(struct tw_producer *producer, void (*done)(void *user, int result), void *user)
 {
     int r;
 
     if (tw_endpoint_in_child(producer))
         return TW_E_CLOSED;
-    r = producer->ended ? 0 : tw_loop_once(producer->loop, timeout_ms);
-    return r ? r : producer->ended;
-}
-
-bool tw_producer_connected(const struct tw_producer *producer)
-{
-    return producer->link == TW_LINK_UP && !tw_endpoint_in_child(producer);
-}
-
-bool tw_producer_idle(const struct tw_producer *producer)
-{
-    return !tw_producer_connected(producer) ||
-           ((!producer->arbiter || tw_arbiter_is_empty(producer->arbiter)) &&
-            tw_tx_queued(&producer->client.tx) == 0);
-}
-
-void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats)
-{
-    *ret_stats = producer->stats;
+    tw_endpoint_lock(producer);
+    r = tw_endpoint_sync(producer, done, user);
+    tw_endpoint_changed(producer);
+    return r;
 }

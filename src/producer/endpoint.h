@@ -26,6 +26,8 @@ enum {
     /* Bytes of a request with chunks in it, so that its frame is under the limit: the largest
      * chunk, or several small ones. TW-LIM-206 */
     TW_INLINE_REQUEST_MAX = TW_PAGE_SIZE_MAX + TW_COMMIT_ENTRY_MAX,
+    /* Syncs that the program waits for at once. TW-LIM-208 */
+    TW_PRODUCER_SYNCS_MAX = 64,
 };
 
 struct tw_producer {
@@ -64,6 +66,12 @@ struct tw_producer {
     uint64_t flush_id; /* to be acknowledged; 0: none */
 
     struct tw_producer_stats stats;
+    struct tw_sync *syncs; /* in their order */
+
+    pthread_mutex_t lock; /* recursive; of all this, when there is a thread */
+    int kick_fd;          /* makes the thread look; -1: there is none */
+    pthread_t thread;
+    bool stopping; /* it is to end */
 };
 
 /* ---- endpoint.c ---- */
@@ -72,6 +80,8 @@ struct tw_producer {
  * may free its copies and close its descriptors, and nothing else. TW-PROD-090 */
 bool tw_endpoint_in_child(const struct tw_producer *p);
 
+/* One turn of the loop, as tw_producer_dispatch(). */
+TW_MUST_USE int tw_endpoint_turn(struct tw_producer *p, int timeout_ms);
 /* Sends what is queued, and gives the connection up if that has become necessary. At the end of
  * everything that the loop calls. */
 void tw_endpoint_settle(struct tw_producer *p);
@@ -94,6 +104,35 @@ void tw_endpoint_drop_memory(struct tw_producer *p);
 /* Of the loop: the arbiter's descriptor, the batch's timer. */
 void tw_endpoint_on_wake(struct tw_io *io, uint32_t events);
 void tw_endpoint_on_batch(struct tw_timer *timer);
+
+/* ---- answers.c ---- */
+
+/* To RegisterDataSource: the program hears of a refusal. */
+void tw_endpoint_registered(struct tw_producer *p, uint64_t request_id, bool success,
+                            struct tw_bytes reply);
+/* As tw_producer_sync(). */
+TW_MUST_USE int tw_endpoint_sync(struct tw_producer *p, void (*done)(void *user, int result),
+                                 void *user);
+bool tw_endpoint_syncs_wait(const struct tw_producer *p);
+/* When all before them is sent. */
+void tw_endpoint_send_syncs(struct tw_producer *p);
+/* user is that of the request. */
+void tw_endpoint_synced(struct tw_producer *p, void *user, int result);
+/* The connection has ended. */
+void tw_endpoint_refuse_syncs(struct tw_producer *p);
+/* In a child of fork(). */
+void tw_endpoint_free_syncs(struct tw_producer *p);
+
+/* ---- thread.c ---- */
+
+TW_MUST_USE int tw_endpoint_lock_init(struct tw_producer *p);
+void tw_endpoint_lock(const struct tw_producer *p);
+void tw_endpoint_unlock(const struct tw_producer *p);
+TW_MUST_USE bool tw_endpoint_try_lock(struct tw_producer *p);
+/* Unlocks; what there is to do has changed. */
+void tw_endpoint_changed(const struct tw_producer *p);
+/* No-op without a thread. Not on it. */
+void tw_endpoint_stop_thread(struct tw_producer *p);
 
 /* ---- startup.c ---- */
 

@@ -31,6 +31,7 @@ struct tw_data_source {
     uint8_t *request; /* Register- or UpdateDataSourceRequest, which look the same, or, when it is
                        * gone, UnregisterDataSourceRequest; encoded */
     size_t request_n;
+    uint64_t request_id; /* of its registration */
 };
 
 struct tw_instance {

@@ -16,12 +16,16 @@ static void commit_now(void *user)
 {
     struct tw_producer *p = user;
 
-    /* From a writer on our own thread, maybe inside a callback: the connection must not go now. */
-    if (p->link != TW_LINK_UP || p->failed)
+    /* Another thread than the one that made the memory may be the producer's: it is awake. */
+    if (!tw_endpoint_try_lock(p))
         return;
-    tw_endpoint_send_written(p);
-    if (tw_pump_out(p->sock_io.fd, &p->client.tx) > TW_MORE)
-        p->failed = true;
+    /* From a writer, maybe inside a callback: the connection must not go now. */
+    if (p->link == TW_LINK_UP && !p->failed) {
+        tw_endpoint_send_written(p);
+        if (tw_pump_out(p->sock_io.fd, &p->client.tx) > TW_MORE)
+            p->failed = true;
+    }
+    tw_endpoint_unlock(p);
 }
 
 void tw_endpoint_on_wake(struct tw_io *io, uint32_t events)

@@ -24,22 +24,24 @@ static bool has_room(const struct tw_producer *p)
     return p->link == TW_LINK_UP && !p->failed && tw_tx_queued(&p->client.tx) < QUEUE_HIGH;
 }
 
-/* Takes fd, if it is one. */
-static void call_with(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply,
-                      int fd)
+/* Takes fd, if it is one. The id of the request, 0 if there is none. */
+static uint64_t call_with(struct tw_producer *p, uint32_t method, struct tw_bytes args,
+                          bool drop_reply, int fd)
 {
-    int r = tw_client_call(&p->client, method, args, drop_reply, fd, NULL, NULL);
+    uint64_t id = 0;
+    int r = tw_client_call(&p->client, method, args, drop_reply, fd, NULL, &id);
 
     if (r)
         tw_fd_close(&fd);
     /* A service that does not know a method of ours is an old one; it goes without. */
     if (r && r != TW_E_NOT_FOUND)
         p->failed = true;
+    return id;
 }
 
 static void call(struct tw_producer *p, uint32_t method, struct tw_bytes args, bool drop_reply)
 {
-    call_with(p, method, args, drop_reply, -1);
+    (void)call_with(p, method, args, drop_reply, -1);
 }
 
 static void call_writer(struct tw_producer *p, uint32_t method, const struct tw_writer *w)
@@ -78,8 +80,8 @@ void tw_endpoint_send_init(struct tw_producer *p)
     if (fd >= 0)
         tw_put_bool(&w, 6, true);
     tw_put_str(&w, 8, "tracewire " TW_VERSION);
-    call_with(p, TW_PRODUCER_INITIALIZE_CONNECTION, (struct tw_bytes){buf, tw_writer_size(&w)},
-              false, fd);
+    (void)call_with(p, TW_PRODUCER_INITIALIZE_CONNECTION,
+                    (struct tw_bytes){buf, tw_writer_size(&w)}, false, fd);
     call(p, TW_PRODUCER_GET_ASYNC_COMMAND, (struct tw_bytes){0}, false);
 }
 
@@ -94,9 +96,13 @@ static void send_source(struct tw_producer *p, struct tw_data_source *source)
     uint32_t method = source->gone    ? TW_PRODUCER_UNREGISTER_DATA_SOURCE
                       : source->known ? TW_PRODUCER_UPDATE_DATA_SOURCE
                                       : TW_PRODUCER_REGISTER_DATA_SOURCE;
+    uint64_t id;
 
     REQ("TW-PROD-062");
-    call(p, method, (struct tw_bytes){source->request, source->request_n}, source->known);
+    id = call_with(p, method, (struct tw_bytes){source->request, source->request_n}, source->known,
+                   -1);
+    if (!source->known)
+        source->request_id = id;
     source->known = true;
     source->pending = false;
 }
@@ -266,4 +272,6 @@ void tw_endpoint_send_waiting(struct tw_producer *p)
         send_gone_writers(p);
         send_stopped(p);
     }
+    if (has_room(p))
+        tw_endpoint_send_syncs(p);
 }

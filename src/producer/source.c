@@ -127,13 +127,11 @@ static void tell(struct tw_producer *p, struct tw_data_source *source)
     tw_endpoint_soon(p);
 }
 
-int tw_producer_register(struct tw_producer *producer, const struct tw_data_source_config *config)
+static int add(struct tw_producer *producer, const struct tw_data_source_config *config)
 {
     struct tw_data_source *source, **end = &producer->sources;
     int r;
 
-    if (tw_endpoint_in_child(producer))
-        return TW_E_CLOSED;
     if (!config->name || !*config->name)
         return TW_E_INVALID;
     if (tw_endpoint_find_source(producer, tw_bytes_of_str(config->name)))
@@ -152,16 +150,37 @@ int tw_producer_register(struct tw_producer *producer, const struct tw_data_sour
     return 0;
 }
 
-int tw_producer_update(struct tw_producer *producer, const char *name, struct tw_bytes descriptor)
+int tw_producer_register(struct tw_producer *producer, const struct tw_data_source_config *config)
 {
-    struct tw_data_source *source = tw_endpoint_find_source(producer, tw_bytes_of_str(name));
     int r;
 
     if (tw_endpoint_in_child(producer))
         return TW_E_CLOSED;
-    r = source ? describe(source, descriptor) : TW_E_NOT_FOUND;
+    tw_endpoint_lock(producer);
+    r = add(producer, config);
+    tw_endpoint_changed(producer);
+    return r;
+}
+
+static int change(struct tw_producer *producer, const char *name, struct tw_bytes descriptor)
+{
+    struct tw_data_source *source = tw_endpoint_find_source(producer, tw_bytes_of_str(name));
+    int r = source ? describe(source, descriptor) : TW_E_NOT_FOUND;
+
     if (!r)
         tell(producer, source);
+    return r;
+}
+
+int tw_producer_update(struct tw_producer *producer, const char *name, struct tw_bytes descriptor)
+{
+    int r;
+
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    tw_endpoint_lock(producer);
+    r = change(producer, name, descriptor);
+    tw_endpoint_changed(producer);
     return r;
 }
 
@@ -176,14 +195,12 @@ static void stop_instances(struct tw_producer *p, const struct tw_data_source *s
     }
 }
 
-int tw_producer_unregister(struct tw_producer *producer, const char *name)
+static int take_back(struct tw_producer *producer, const char *name)
 {
     struct tw_data_source *source = tw_endpoint_find_source(producer, tw_bytes_of_str(name));
     struct tw_writer w;
 
     REQ("TW-PROD-061");
-    if (tw_endpoint_in_child(producer))
-        return TW_E_CLOSED;
     if (!source)
         return TW_E_NOT_FOUND;
     source->gone = true; /* at once: the callbacks may come here, too */
@@ -198,4 +215,16 @@ int tw_producer_unregister(struct tw_producer *producer, const char *name)
     source->request_n = tw_writer_size(&w);
     tell(producer, source);
     return 0;
+}
+
+int tw_producer_unregister(struct tw_producer *producer, const char *name)
+{
+    int r;
+
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    tw_endpoint_lock(producer);
+    r = take_back(producer, name);
+    tw_endpoint_changed(producer);
+    return r;
 }

@@ -350,15 +350,13 @@ static bool one_waits(const struct tw_producer *p, const struct tw_data_source *
     return false;
 }
 
-int tw_producer_startup(struct tw_producer *producer, const struct tw_startup_config *config)
+static int begin_if_possible(struct tw_producer *producer, const struct tw_startup_config *config)
 {
-    struct tw_data_source *source;
+    struct tw_data_source *source =
+        tw_endpoint_find_source(producer, tw_bytes_of_str(config->name));
     int r = 0;
 
     REQ("TW-PROD-071");
-    if (tw_endpoint_in_child(producer))
-        return TW_E_CLOSED;
-    source = tw_endpoint_find_source(producer, tw_bytes_of_str(config->name));
     if (!source)
         return TW_E_NOT_FOUND;
     if (one_waits(producer, source))
@@ -370,4 +368,16 @@ int tw_producer_startup(struct tw_producer *producer, const struct tw_startup_co
                 ? tw_endpoint_own_memory(producer)
                 : TW_E_CLOSED;
     return r ? r : begin(producer, source, config);
+}
+
+int tw_producer_startup(struct tw_producer *producer, const struct tw_startup_config *config)
+{
+    int r;
+
+    if (tw_endpoint_in_child(producer))
+        return TW_E_CLOSED;
+    tw_endpoint_lock(producer);
+    r = begin_if_possible(producer, config);
+    tw_endpoint_changed(producer);
+    return r;
 }

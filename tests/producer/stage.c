@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/producer/stage.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,9 +30,9 @@ static void on_start(void *user, struct tw_instance *instance)
 {
     struct stage *s = user;
 
-    s->starts++;
     tw_instance_unref(s->instance);
     s->instance = tw_instance_ref(instance);
+    s->starts++; /* the test may be on another thread: now it can see the instance */
 }
 
 static void on_stop(void *user, struct tw_instance *instance)
@@ -222,8 +223,11 @@ static bool turn_of_service(struct stage *s)
     return moved || r == TW_MORE;
 }
 
-void stage_turn_service(struct stage *s)
+void stage_wait(struct stage *s)
 {
+    struct pollfd fd = {.fd = s->fd, .events = POLLIN};
+
+    TW_IGNORE(poll(&fd, 1, 1)); /* it is only not to be busy */
     while (turn_of_service(s)) {
     }
 }

@@ -9,6 +9,9 @@
 #include "tests/service/rig.h"
 #include "tracewire/producer.h"
 
+/* Milliseconds until what is waited for has to have come. */
+enum { STAGE_WAITS_MAX = 20000 };
+
 struct stage {
     struct rig rig;
     struct rig_peer *consumer;
@@ -19,7 +22,7 @@ struct stage {
     struct tw_producer_config config;
     struct tw_producer *producer;
     /* what the callbacks saw */
-    int setups, starts, stops;
+    _Atomic int setups, starts, stops;
     struct tw_instance *instance; /* the last that was started */
 };
 
@@ -46,8 +49,14 @@ void stage_accept(struct stage *s, int listener);
 void stage_hang_up(struct stage *s);
 /* Until nothing moves. */
 void stage_turn(struct stage *s);
-/* Everybody's turn but the producer's. */
-void stage_turn_service(struct stage *s);
+/* The same for a producer with a thread, after waiting for it up to a millisecond. */
+void stage_wait(struct stage *s);
+#define STAGE_UNTIL(s, condition)                                                                  \
+    do {                                                                                           \
+        for (int i_ = 0; i_ < STAGE_WAITS_MAX && !(condition); i_++)                               \
+            stage_wait(s);                                                                         \
+        assert_true(condition);                                                                    \
+    } while (0)
 
 /* A session with the data source and a buffer of so many KiB. Its id is that of the request. */
 uint64_t stage_trace(struct stage *s, uint32_t buffer_kb);

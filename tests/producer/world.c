@@ -85,7 +85,7 @@ void world_open(struct world *w)
 {
     struct tw_data_source_config source = {
         .name = "tw.test",
-        .ops = {on_setup, on_start, on_stop, on_flush, on_clear},
+        .ops = {on_setup, on_start, on_stop, on_flush, on_clear, NULL},
         .user = w,
         .handles_incremental_state_clear = true,
     };
@@ -169,6 +169,9 @@ static void read_descriptor(struct world *w, struct tw_bytes descriptor)
 
 static void answer(struct world *w, const struct tw_host_call *call)
 {
+    uint8_t buf[64];
+    struct tw_writer body = tw_writer_of(buf, sizeof(buf));
+
     if (w->mute)
         return;
     if (call->method == TW_PRODUCER_GET_ASYNC_COMMAND && w->refused != call->method) {
@@ -181,7 +184,9 @@ static void answer(struct world *w, const struct tw_host_call *call)
         assert_int_equal(tw_host_reply(&w->host, call->request_id, NULL, false, -1), 0);
         return;
     }
-    world_reply(w, call->request_id, world_no_bytes, false, -1);
+    if (call->method == TW_PRODUCER_REGISTER_DATA_SOURCE && w->error)
+        tw_put_str(&body, 1, w->error);
+    world_reply(w, call->request_id, (struct tw_bytes){buf, tw_writer_size(&body)}, false, -1);
 }
 
 static void on_call(struct world *w, const struct tw_host_call *call)

@@ -30,8 +30,9 @@ struct world {
     uint64_t source_id, source_extra; /* of the last descriptor: id, and bytes of field 8 */
     uint64_t flush_done;
     uint32_t moves;
-    bool mute;        /* no call is answered */
-    uint32_t refused; /* a method that is answered without success and body */
+    bool mute;         /* no call is answered */
+    uint32_t refused;  /* a method that is answered without success and body */
+    const char *error; /* of RegisterDataSourceResponse; NULL: none */
     /* what the callbacks saw */
     int connects, disconnects, setups, starts, stops, flushes, clears;
     struct tw_instance *instance;

@@ -38,9 +38,9 @@ static struct tw_bytes bytes_of(const char *str)
     return tw_bytes_of_str(str ? str : "");
 }
 
-static bool is_group(const struct tw_category *category)
+static bool is_named(const struct tw_category *category, struct tw_bytes name)
 {
-    return strchr(category->name, ',') != NULL;
+    return category->name && tw_bytes_eq_str(name, category->name);
 }
 
 /* The one of this name; NULL if there is none. */
@@ -48,7 +48,7 @@ static const struct tw_category *find(const struct tw_category *list, size_t n,
                                       struct tw_bytes name)
 {
     for (size_t i = 0; i < n; i++)
-        if (tw_bytes_eq_str(name, list[i].name))
+        if (is_named(&list[i], name))
             return &list[i];
     return NULL;
 }
@@ -71,6 +71,8 @@ static int check(const struct tw_category *list, size_t n)
     if (n > TW_CATEGORIES_MAX)
         return TW_E_LIMIT;
     for (size_t i = 0; i < n; i++) {
+        if (!list[i].name)
+            continue;
         if (check_name(list[i].name))
             return TW_E_INVALID;
         if (find(list, i, tw_bytes_of_str(list[i].name)))
@@ -84,7 +86,7 @@ static int check(const struct tw_category *list, size_t n)
 static size_t room_for(const struct tw_category *category)
 {
     /* A tag has a byte at least, and a comma behind it. */
-    return 3 * (size_t)FIELD_HEAD + strlen(category->name) + bytes_of(category->description).n +
+    return 3 * (size_t)FIELD_HEAD + bytes_of(category->name).n + bytes_of(category->description).n +
            (bytes_of(category->tags).n + 1) * (1 + (size_t)FIELD_HEAD);
 }
 
@@ -116,7 +118,7 @@ static int describe(struct tw_categories *c)
     w = tw_writer_of(c->descriptor, room);
     nested = tw_put_begin(&w, DESCRIPTOR_TRACK_EVENT);
     for (size_t i = 0; i < c->n; i++)
-        if (!is_group(&c->list[i]))
+        if (c->list[i].name && !c->list[i].is_group)
             put_category(&w, &c->list[i]);
     tw_put_end(&w, nested);
     c->descriptor_n = tw_writer_size(&w);
@@ -137,6 +139,8 @@ int tw_categories_new(struct tw_categories **ret_categories, struct tw_category 
         return -ENOMEM;
     c->list = list;
     c->n = n;
+    for (size_t i = 0; i < n; i++)
+        list[i].is_group = list[i].name && strchr(list[i].name, ',');
     r = describe(c);
     if (r) {
         tw_categories_free(c);
@@ -167,8 +171,10 @@ static bool is_wanted(const struct tw_categories *c, const struct tw_event_confi
                       const struct tw_category *category)
 {
     REQ("TW-EVT-004");
-    struct tw_bytes rest = tw_bytes_of_str(category->name), name;
+    struct tw_bytes rest = bytes_of(category->name), name;
 
+    if (!category->name)
+        return true; /* TW_CATEGORY_ANY */
     while (tw_next_part(&rest, &name)) {
         const struct tw_category *one = find(c->list, c->n, name);
 

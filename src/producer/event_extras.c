@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an event has besides category and name: its track, arguments, flows. */
-#include <string.h>
-
+/* What an event has besides category and name: arguments, flows, and what says where and when. */
 #include "base/bytes.h"
 #include "base/req.h"
 #include "producer/track_event.h"
@@ -12,144 +10,144 @@ enum {
     EVENT_FLOW_IDS = 47,
     EVENT_TERMINATING_FLOW_IDS = 48,
     ANNOTATION_NAME_IID = 1,
-    ANNOTATION_BOOL = 2,
-    ANNOTATION_UINT = 3,
-    ANNOTATION_INT = 4,
-    ANNOTATION_DOUBLE = 5,
-    ANNOTATION_STRING = 6,
-    ANNOTATION_POINTER = 7,
     ANNOTATION_NAME = 10,
+    ANNOTATION_DICT_ENTRIES = 11,
+    ANNOTATION_ARRAY_VALUES = 12,
 };
 
-/* ---- tracks ---- */
-
-uint64_t tw_track_uuid(const struct tw_event_sequence *ev, const char *name, uint64_t id)
+struct tw_event_said tw_extras_said(const struct tw_event *event)
 {
-    REQ("TW-EVT-033");
-    uint64_t hash = tw_mix(ev->process_uuid ^ id);
+    struct tw_event_said said = {0};
 
-    /* By its text: threads that have the same track share it. */
-    for (; *name; name++)
-        hash = tw_mix(hash ^ (uint8_t)*name);
-    return hash ? hash : 1; /* 0 is the trace's own */
-}
+    for (size_t i = 0; i < event->n_extras; i++) {
+        const struct tw_extra *extra = &event->extras[i];
 
-bool tw_track_is_known(struct tw_event_sequence *ev, uint64_t uuid)
-{
-    uint64_t *known = &ev->tracks[uuid % TW_TRACKS_KNOWN];
-    bool is_known = *known == uuid;
-
-    *known = uuid;
-    return is_known;
-}
-
-static int describe_track(struct tw_event_sequence *ev, const struct tw_track *track, uint64_t uuid)
-{
-    REQ("TW-EVT-032");
-    struct tw_trace_writer *w = ev->writer;
-
-    tw_sequence_begin_packet(ev);
-    tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
-    tw_writer_u64(w, TW_TRACK_UUID, uuid);
-    tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process_uuid);
-    tw_writer_str(w, TW_TRACK_NAME, track->name);
-    tw_writer_unnest(w);
-    return tw_writer_end(w);
-}
-
-int tw_extras_track(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
-                    uint64_t *ret_uuid)
-{
-    const struct tw_track *track = NULL;
-    uint64_t uuid = 0;
-    int r = 0;
-
-    for (size_t i = 0; i < n; i++)
-        if (extras[i].kind == TW_EXTRA_TRACK)
-            track = extras[i].track;
-    if (track) {
-        uuid = tw_track_uuid(ev, track->name, track->id);
-        r = tw_track_is_known(ev, uuid) ? 0 : describe_track(ev, track, uuid);
+        if (extra->kind == TW_EXTRA_TRACK)
+            said.track = extra->p;
+        else if (extra->kind == TW_EXTRA_NAME)
+            said.name = extra->p;
+        else if (extra->kind == TW_EXTRA_CATEGORY)
+            said.category = extra->p;
+        else if (extra->kind == TW_EXTRA_TIME)
+            said.at = extra;
+        else if (extra->kind == TW_EXTRA_COUNT || extra->kind == TW_EXTRA_REAL)
+            said.value = extra;
     }
-    if (!r)
-        *ret_uuid = uuid;
-    return r;
+    return said;
 }
 
-const char *tw_extras_name(const struct tw_extra *extras, size_t n)
+static bool is_argument(const struct tw_extra *extra)
 {
-    const char *name = NULL;
+    return extra->kind <= TW_EXTRA_ARRAY;
+}
 
-    for (size_t i = 0; i < n; i++)
-        if (extras[i].kind == TW_EXTRA_NAME)
-            name = extras[i].text;
-    return name;
+static bool has_members(const struct tw_extra *extra)
+{
+    return extra->kind == TW_EXTRA_DICT || extra->kind == TW_EXTRA_ARRAY;
+}
+
+/* ---- names of arguments ---- */
+
+/* depth bounds the recursion: what is deeper cannot be written anyway. */
+static void tell_names(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
+                       uint32_t depth, bool *open)
+{
+    for (size_t i = 0; i < n && depth < TW_NEST_MAX; i++) {
+        const struct tw_extra *extra = &extras[i];
+
+        if (!is_argument(extra))
+            continue;
+        if (extra->name)
+            tw_tell_of(ev->writer, &ev->annotation_names, TW_INTERNED_ANNOTATION_NAMES,
+                       tw_bytes_of_str(extra->name), open);
+        if (has_members(extra))
+            tell_names(ev, extra->p, extra->number, depth + 1, open);
+    }
+}
+
+void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_event *event, bool *open)
+{
+    if (!ev->config.without_annotations)
+        tell_names(ev, event->extras, event->n_extras, 0, open);
 }
 
 /* ---- arguments and flows ---- */
 
-static bool is_argument(const struct tw_extra *extra)
-{
-    return extra->kind <= TW_EXTRA_POINTER;
-}
+/* By kind: the field of DebugAnnotation. */
+static const uint8_t value_field[] = {
+    [TW_EXTRA_BOOL] = 2,   [TW_EXTRA_UINT] = 3, [TW_EXTRA_INT] = 4,
+    [TW_EXTRA_DOUBLE] = 5, [TW_EXTRA_STR] = 6,  [TW_EXTRA_POINTER] = 7,
+};
 
-static void put_value(struct tw_trace_writer *w, const struct tw_extra *extra)
+static void put_arguments(struct tw_event_sequence *ev, uint32_t field,
+                          const struct tw_extra *extras, size_t n);
+
+static void put_value(struct tw_event_sequence *ev, const struct tw_extra *extra)
 {
+    struct tw_trace_writer *w = ev->writer;
+
     switch (extra->kind) {
-    case TW_EXTRA_BOOL:
-        tw_writer_bool(w, ANNOTATION_BOOL, extra->number != 0);
+    case TW_EXTRA_DICT:
+        put_arguments(ev, ANNOTATION_DICT_ENTRIES, extra->p, extra->number);
         break;
-    case TW_EXTRA_UINT:
-        tw_writer_u64(w, ANNOTATION_UINT, extra->number);
+    case TW_EXTRA_ARRAY:
+        put_arguments(ev, ANNOTATION_ARRAY_VALUES, extra->p, extra->number);
         break;
-    case TW_EXTRA_INT:
-        tw_writer_u64(w, ANNOTATION_INT, extra->number);
+    case TW_EXTRA_STR:
+        tw_writer_str(w, value_field[extra->kind], extra->p ? extra->p : "");
         break;
     case TW_EXTRA_DOUBLE:
-        tw_writer_double(w, ANNOTATION_DOUBLE, extra->real);
-        break;
-    case TW_EXTRA_POINTER:
-        tw_writer_u64(w, ANNOTATION_POINTER, extra->number);
+        tw_writer_fixed64(w, value_field[extra->kind], extra->number);
         break;
     default:
-        tw_writer_str(w, ANNOTATION_STRING, extra->text);
+        tw_writer_u64(w, value_field[extra->kind], extra->number);
         break;
     }
 }
 
-static void put_argument(struct tw_event_sequence *ev, const struct tw_extra *extra)
+/* The recursion ends: nested deeper than TW_NEST_MAX the packet is given up, and nothing is nested
+ * any more. */
+static void put_arguments(struct tw_event_sequence *ev, uint32_t field,
+                          const struct tw_extra *extras, size_t n)
 {
     REQ("TW-EVT-042");
-    tw_writer_nest(ev->writer, EVENT_DEBUG_ANNOTATIONS);
-    tw_put_string(ev->writer, &ev->annotation_names, ANNOTATION_NAME_IID, ANNOTATION_NAME,
-                  tw_bytes_of_str(extra->name));
-    put_value(ev->writer, extra);
-    tw_writer_unnest(ev->writer);
+    REQ("TW-EVT-058");
+    for (size_t i = 0; i < n && ev->writer->state == TW_PACKET_OPEN; i++) {
+        if (!is_argument(&extras[i]))
+            continue;
+        tw_writer_nest(ev->writer, field);
+        if (extras[i].name)
+            tw_put_string(ev->writer, &ev->annotation_names, ANNOTATION_NAME_IID, ANNOTATION_NAME,
+                          tw_bytes_of_str(extras[i].name));
+        put_value(ev, &extras[i]);
+        tw_writer_unnest(ev->writer);
+    }
 }
 
-void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
-                    bool *open)
-{
-    for (size_t i = 0; i < n; i++)
-        if (is_argument(&extras[i]) && !ev->without_annotations)
-            tw_tell_of(ev->writer, &ev->annotation_names, TW_INTERNED_ANNOTATION_NAMES,
-                       tw_bytes_of_str(extras[i].name), open);
-}
-
-void tw_extras_put(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n)
+/* Of the process, for others use the same small numbers; or agreed on with them. */
+static void put_flows(struct tw_event_sequence *ev, const struct tw_event *event)
 {
     REQ("TW-EVT-041");
-    REQ("TW-EVT-043");
-    for (size_t i = 0; i < n; i++) {
-        const struct tw_extra *extra = &extras[i];
+    REQ("TW-EVT-057");
+    for (size_t i = 0; i < event->n_extras; i++) {
+        const struct tw_extra *extra = &event->extras[i];
+        uint64_t in_process = ev->process->uuid ^ extra->number;
 
-        /* A flow is the process's: others use the same small numbers. */
         if (extra->kind == TW_EXTRA_FLOW)
-            tw_writer_fixed64(ev->writer, EVENT_FLOW_IDS, ev->process_uuid ^ extra->number);
+            tw_writer_fixed64(ev->writer, EVENT_FLOW_IDS, in_process);
         else if (extra->kind == TW_EXTRA_FLOW_END)
-            tw_writer_fixed64(ev->writer, EVENT_TERMINATING_FLOW_IDS,
-                              ev->process_uuid ^ extra->number);
-        else if (is_argument(extra) && !ev->without_annotations)
-            put_argument(ev, extra);
+            tw_writer_fixed64(ev->writer, EVENT_TERMINATING_FLOW_IDS, in_process);
+        else if (extra->kind == TW_EXTRA_GLOBAL_FLOW)
+            tw_writer_fixed64(ev->writer, EVENT_FLOW_IDS, extra->number);
+        else if (extra->kind == TW_EXTRA_GLOBAL_FLOW_END)
+            tw_writer_fixed64(ev->writer, EVENT_TERMINATING_FLOW_IDS, extra->number);
     }
+}
+
+void tw_extras_put(struct tw_event_sequence *ev, const struct tw_event *event)
+{
+    REQ("TW-EVT-043");
+    if (!ev->config.without_annotations)
+        put_arguments(ev, EVENT_DEBUG_ANNOTATIONS, event->extras, event->n_extras);
+    put_flows(ev, event);
 }

@@ -21,6 +21,12 @@ enum {
     DEFAULT_TRACK_UUID = 11,
     TRACK_PROCESS = 3,
     TRACK_THREAD = 4,
+    PROCESS_PID = 1,
+    PROCESS_CMDLINE = 2,
+    PROCESS_NAME = 6,
+    THREAD_PID = 1,
+    THREAD_TID = 2,
+    THREAD_NAME = 5,
 
     SEQ_INCREMENTAL_STATE_CLEARED = 1,
     SEQ_NEEDS_INCREMENTAL_STATE = 2,
@@ -28,7 +34,7 @@ enum {
 };
 
 int tw_event_sequence_new(struct tw_event_sequence **ret_sequence, struct tw_instance *instance,
-                          enum tw_exhausted policy)
+                          const struct tw_event_process *process, enum tw_exhausted policy)
 {
     struct tw_event_config config;
     struct tw_event_sequence *ev;
@@ -45,11 +51,10 @@ int tw_event_sequence_new(struct tw_event_sequence **ret_sequence, struct tw_ins
         return r;
     }
     ev->instance = tw_instance_ref(instance);
-    ev->process_uuid = tw_mix((uint64_t)getpid());
-    ev->thread_uuid = tw_thread_uuid(ev, gettid());
+    ev->process = process;
+    ev->config = config;
+    ev->thread_uuid = tw_sequence_thread_uuid(ev, (uint64_t)gettid());
     ev->clock = tw_event_clock_of(&config);
-    ev->without_annotations = config.without_annotations;
-    ev->without_dynamic_names = config.without_dynamic_names;
     *ret_sequence = ev;
     return 0;
 }
@@ -65,17 +70,18 @@ void tw_event_sequence_free(struct tw_event_sequence *sequence)
 
 /* ---- who we are ---- */
 
-void tw_sequence_begin_packet_at(struct tw_event_sequence *ev, uint64_t then_ns)
+void tw_sequence_begin_packet(struct tw_event_sequence *ev, const struct tw_extra *at)
 {
     REQ("TW-EVT-010");
+    REQ("TW-EVT-060");
     tw_writer_begin(ev->writer);
-    tw_event_clock_stamp(&ev->clock, ev->writer, then_ns);
+    if (!at) {
+        tw_event_clock_stamp(&ev->clock, ev->writer, tw_clock_ns(CLOCK_BOOTTIME));
+    } else {
+        tw_writer_u64(ev->writer, PACKET_TIMESTAMP, at->number);
+        tw_writer_u64(ev->writer, PACKET_TIMESTAMP_CLOCK_ID, at->clock);
+    }
     tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, SEQ_NEEDS_INCREMENTAL_STATE);
-}
-
-void tw_sequence_begin_packet(struct tw_event_sequence *ev)
-{
-    tw_sequence_begin_packet_at(ev, tw_clock_ns(CLOCK_BOOTTIME));
 }
 
 /* From here on nothing counts that the sequence was told before. */
@@ -104,48 +110,69 @@ static int clear_state(struct tw_event_sequence *ev)
     return tw_writer_end(w);
 }
 
+/* What is behind the last NUL was cut off. */
+static void put_cmdline(struct tw_event_sequence *ev)
+{
+    const char *at = ev->process->cmdline, *end = at + ev->process->cmdline_n, *nul;
+
+    for (; at < end; at = nul + 1) {
+        nul = memchr(at, '\0', (size_t)(end - at));
+        if (!nul)
+            return;
+        tw_writer_str(ev->writer, PROCESS_CMDLINE, at);
+    }
+}
+
 static int describe_process(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-030");
     struct tw_trace_writer *w = ev->writer;
 
-    tw_sequence_begin_packet(ev);
+    tw_sequence_begin_packet(ev, NULL);
     tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
-    tw_writer_u64(w, TW_TRACK_UUID, ev->process_uuid);
+    tw_writer_u64(w, TW_TRACK_UUID, ev->process->uuid);
     tw_writer_nest(w, TRACK_PROCESS);
-    tw_writer_i64(w, 1 /* pid */, getpid());
-    tw_writer_str(w, 6 /* process_name */, program_invocation_short_name);
+    tw_writer_i64(w, PROCESS_PID, ev->process->pid);
+    put_cmdline(ev);
+    tw_writer_str(w, PROCESS_NAME, program_invocation_short_name);
     tw_writer_unnest(w);
     tw_writer_unnest(w);
     return tw_writer_end(w);
 }
 
-uint64_t tw_thread_uuid(const struct tw_event_sequence *ev, int tid)
+uint64_t tw_sequence_thread_uuid(const struct tw_event_sequence *ev, uint64_t tid)
 {
-    return tw_mix(ev->process_uuid ^ (uint64_t)tid);
+    return tw_mix(ev->process->uuid ^ tid);
 }
 
-int tw_sequence_describe_thread(struct tw_event_sequence *ev, int tid)
+void tw_sequence_put_thread(struct tw_event_sequence *ev, uint64_t tid, const char *name)
+{
+    struct tw_trace_writer *w = ev->writer;
+
+    tw_writer_nest(w, TRACK_THREAD);
+    tw_writer_i64(w, THREAD_PID, ev->process->pid);
+    tw_writer_u64(w, THREAD_TID, tid);
+    if (name)
+        tw_writer_str(w, THREAD_NAME, name);
+    tw_writer_unnest(w);
+}
+
+static int describe_thread(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-031");
     struct tw_trace_writer *w = ev->writer;
     char name[THREAD_NAME_MAX] = "";
 
-    tw_sequence_begin_packet(ev);
+    tw_sequence_begin_packet(ev, NULL);
     tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
-    tw_writer_u64(w, TW_TRACK_UUID, tw_thread_uuid(ev, tid));
-    tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process_uuid);
-    tw_writer_nest(w, TRACK_THREAD);
-    tw_writer_i64(w, 1 /* pid */, getpid());
-    tw_writer_i64(w, 2 /* tid */, tid);
-    if (tid == gettid() && prctl(PR_GET_NAME, name) == 0)
-        tw_writer_str(w, 5 /* thread_name */, name);
-    tw_writer_unnest(w);
+    tw_writer_u64(w, TW_TRACK_UUID, ev->thread_uuid);
+    tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process->uuid);
+    tw_sequence_put_thread(ev, (uint64_t)gettid(), prctl(PR_GET_NAME, name) == 0 ? name : NULL);
     tw_writer_unnest(w);
     return tw_writer_end(w);
 }
 
-int tw_sequence_ensure_state(struct tw_event_sequence *ev)
+int tw_sequence_begin_state(struct tw_event_sequence *ev)
 {
     REQ("TW-EVT-012");
     REQ("TW-EVT-013");
@@ -153,14 +180,12 @@ int tw_sequence_ensure_state(struct tw_event_sequence *ev)
     uint64_t lost = tw_writer_lost(ev->writer);
     int r;
 
-    if (ev->has_state && ev->state_generation == generation && ev->state_lost == lost)
-        return 0;
     ev->has_state = false;
     r = clear_state(ev);
     if (!r)
         r = describe_process(ev);
     if (!r)
-        r = tw_sequence_describe_thread(ev, gettid());
+        r = describe_thread(ev);
     if (r)
         return r;
     ev->has_state = true;

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/macros.h"
 #include "base/req.h"
+#include "producer/event_signals.h"
 #include "producer/track_event.h"
 
 /* The sequence of a thread for a session. */
@@ -33,6 +35,7 @@ struct thread {
 
 struct tw_events {
     struct tw_events_config config;
+    struct tw_event_process process;
     struct tw_categories *categories;
     pid_t pid;         /* not a child's of fork(), which must not wait for the lock */
     pthread_key_t key; /* a thread's struct thread */
@@ -130,7 +133,7 @@ static int begin_sequence(struct tw_events *e, struct place *place, unsigned slo
     clear_place(e, place);
     in = ref_instance(e, slot);
     if (in)
-        r = tw_event_sequence_new(&place->sequence, in, e->config.policy);
+        r = tw_event_sequence_new(&place->sequence, in, &e->process, e->config.policy);
     if (!r)
         place->instance = in;
     tw_instance_unref(in); /* the sequence has its own reference */
@@ -139,16 +142,6 @@ static int begin_sequence(struct tw_events *e, struct place *place, unsigned slo
 
 /* ---- events ---- */
 
-struct event {
-    int (*write)(struct tw_event_sequence *sequence, const struct event *event);
-    const char *category, *name;
-    enum tw_event_type type;
-    const struct tw_extra *extras;
-    size_t n_extras;
-    int64_t value; /* of a counter */
-    const struct tw_signal_instant *instant;
-};
-
 static bool is_for(const struct place *place, const struct tw_events *e, unsigned slot)
 {
     return place->sequence &&
@@ -156,44 +149,48 @@ static bool is_for(const struct place *place, const struct tw_events *e, unsigne
 }
 
 static int write_for(struct tw_events *e, struct thread *t, unsigned slot,
-                     const struct event *event)
+                     const struct tw_event *event)
 {
     struct place *place = &t->place[slot];
     int r = is_for(place, e, slot) ? 0 : begin_sequence(e, place, slot);
 
     if (!r)
-        r = event->write(place->sequence, event);
+        r = tw_track_event(place->sequence, event);
     place->events += !r;
     return r;
 }
 
 static void write_to(struct tw_events *e, struct thread *t, uint32_t sessions,
-                     const struct event *event)
+                     const struct tw_event *event)
 {
     for (; sessions; sessions &= sessions - 1) {
         int r = t ? write_for(e, t, (unsigned)__builtin_ctz(sessions), event) : -ENOMEM;
 
-        if (r && r != TW_E_CLOSED)
+        if (r && r != TW_E_CLOSED && r != TW_E_NOT_FOUND)
             count(&e->lost, 1);
     }
 }
 
 /* ---- instants of signal handlers ---- */
 
-static int write_signal(struct tw_event_sequence *sequence, const struct event *event)
+/* On the track of the thread that it interrupted, whosever sequence it is. */
+static void write_signal(struct tw_events *e, struct thread *t, const struct tw_signal_instant *in)
 {
-    return tw_track_signal_instant(sequence, event->instant);
+    uint32_t now = __atomic_load_n(&in->category->sessions, __ATOMIC_ACQUIRE);
+    const struct tw_track track = TW_THREAD((uint64_t)in->tid, NULL);
+    const struct tw_extra extras[] = {tw_at(TW_BOOTTIME, in->at_ns), tw_on(&track)};
+    /* Its own thread's needs no word. */
+    size_t n = t && t->tid == in->tid ? 1 : TW_ARRAY_LEN(extras);
+
+    write_to(e, t, now & in->sessions,
+             &(struct tw_event){TW_EVENT_MOMENT, in->category, in->name, extras, n});
 }
 
 static void write_signals(struct tw_events *e, struct thread *t,
                           const struct tw_signal_instant *list, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t now = __atomic_load_n(&list[i].category->sessions, __ATOMIC_ACQUIRE);
-
-        write_to(e, t, now & list[i].sessions,
-                 &(struct event){.write = write_signal, .instant = &list[i]});
-    }
+    for (size_t i = 0; i < n; i++)
+        write_signal(e, t, &list[i]);
 }
 
 static void write_own_signals(struct thread *t)
@@ -264,7 +261,7 @@ static void on_thread_exit(void *arg)
 
 /* ---- the calls ---- */
 
-static void write_event(const struct tw_category *category, const struct event *event)
+static void write_event(const struct tw_category *category, const struct tw_event *event)
 {
     uint32_t sessions = __atomic_load_n(&category->sessions, __ATOMIC_ACQUIRE);
     struct tw_events *e = category->events;
@@ -278,22 +275,10 @@ static void write_event(const struct tw_category *category, const struct event *
     write_to(e, t, sessions, event);
 }
 
-static int write_one(struct tw_event_sequence *sequence, const struct event *event)
-{
-    return tw_track_event(sequence, event->type, event->category, event->name, event->extras,
-                          event->n_extras);
-}
-
-static int write_counter(struct tw_event_sequence *sequence, const struct event *event)
-{
-    return tw_track_counter(sequence, event->name, event->value);
-}
-
 void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
                     const struct tw_extra *extras, size_t n_extras)
 {
-    write_event(category,
-                &(struct event){write_one, category->name, name, type, extras, n_extras, 0, NULL});
+    write_event(category, &(struct tw_event){type, category, name, extras, n_extras});
 }
 
 void tw_event_begin(const struct tw_category *category, const char *name)
@@ -311,9 +296,12 @@ void tw_event_instant(const struct tw_category *category, const char *name)
     tw_event_write(category, TW_EVENT_MOMENT, name, NULL, 0);
 }
 
-void tw_event_counter(const struct tw_category *category, const char *name, int64_t value)
+void tw_event_counter(const struct tw_category *category, const char *name, struct tw_extra value)
 {
-    write_event(category, &(struct event){.write = write_counter, .name = name, .value = value});
+    const struct tw_track track = TW_COUNTER(name, TW_UNIT_NONE, NULL);
+    const struct tw_extra extras[] = {tw_on(&track), value};
+
+    tw_event_write(category, TW_EVENT_VALUE, NULL, extras, TW_ARRAY_LEN(extras));
 }
 
 /* ---- sessions ---- */
@@ -410,6 +398,7 @@ int tw_events_make(struct tw_events **ret_events, const struct tw_events_config 
         return r;
     }
     e->config = *config;
+    tw_event_process_read(&e->process);
     for (size_t i = 0; i < config->n_categories; i++)
         config->categories[i].events = e;
     *ret_events = e;

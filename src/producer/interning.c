@@ -11,22 +11,13 @@ uint64_t tw_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-uint32_t tw_intern(struct tw_intern_table *table, const void *text, bool *ret_new)
+uint32_t tw_intern(struct tw_intern_table *table, const void *text)
 {
     REQ("TW-EVT-014");
-    size_t slot = (size_t)tw_mix((uintptr_t)text) % TW_INTERN_SLOTS;
+    struct tw_interned *slot = tw_interned_at(table, text);
 
-    /* Ends because the table is never full. */
-    for (; table->key[slot]; slot = (slot + 1) % TW_INTERN_SLOTS) {
-        if (table->key[slot] == text) {
-            *ret_new = false;
-            return table->iid[slot];
-        }
-    }
-    *ret_new = true;
     if (table->n == TW_INTERN_MAX)
         return 0;
-    table->key[slot] = text;
-    table->iid[slot] = ++table->n;
+    *slot = (struct tw_interned){text, ++table->n};
     return table->n;
 }

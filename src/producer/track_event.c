@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An event as a packet. Most are a few numbers, once the sequence knows the strings: the time, the
+ * category, the name. So these are put together first, and written at once.
+ */
 #include "producer/track_event.h"
 
 #include "base/bytes.h"
 #include "base/req.h"
 #include "producer/category_rules.h"
+#include "producer/packet_put.h"
 
 /* Field numbers of TrackEvent, and values. */
 enum {
@@ -14,12 +19,8 @@ enum {
     EVENT_CATEGORIES = 22,
     EVENT_NAME = 23,
     EVENT_COUNTER_VALUE = 30,
-    TRACK_COUNTER = 8,
-    TYPE_COUNTER = 4,
+    EVENT_DOUBLE_COUNTER_VALUE = 44,
 };
-
-/* In place of the id of a track, so that a counter is no track of its name. */
-#define COUNTER_ID UINT64_MAX
 
 /* What stands for a name that the session does not want to see. */
 #define FILTERED "FILTERED"
@@ -29,10 +30,12 @@ enum {
 void tw_tell_of(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t field,
                 struct tw_bytes text, bool *open)
 {
-    bool is_new;
-    uint32_t iid = tw_intern(table, text.p, &is_new);
+    uint32_t iid;
 
-    if (!is_new || iid == 0)
+    if (tw_interned(table, text.p))
+        return;
+    iid = tw_intern(table, text.p);
+    if (!iid)
         return;
     if (!*open)
         tw_writer_nest(w, TW_PACKET_INTERNED_DATA);
@@ -46,8 +49,7 @@ void tw_tell_of(struct tw_trace_writer *w, struct tw_intern_table *table, uint32
 void tw_put_string(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t iid_field,
                    uint32_t text_field, struct tw_bytes text)
 {
-    bool is_new;
-    uint32_t iid = tw_intern(table, text.p, &is_new);
+    uint32_t iid = tw_interned(table, text.p);
 
     if (iid)
         tw_writer_u64(w, iid_field, iid);
@@ -55,140 +57,178 @@ void tw_put_string(struct tw_trace_writer *w, struct tw_intern_table *table, uin
         tw_writer_bytes(w, text_field, text);
 }
 
-/* An event, and the name that it is written with. */
-struct event {
-    enum tw_event_type type;
-    const char *category, *name; /* NULL: none */
-    const char *dynamic_name;    /* NULL: it is static */
-    const struct tw_extra *extras;
-    size_t n_extras;
+/* An event, and what it is written with. */
+struct writing {
+    struct tw_event_sequence *ev;
+    const struct tw_event *event;
+    struct tw_event_said said;
+    const char *category, *name;     /* static, and to be interned; NULL: none */
+    uint32_t category_iid, name_iid; /* 0: not one number, or none yet */
+    uint64_t track;                  /* 0: the thread's */
 };
 
-static bool is_named(const struct event *event)
+static void look_up(struct writing *x)
 {
-    return event->name || event->dynamic_name;
+    struct tw_event_sequence *ev = x->ev;
+
+    if (x->category && !x->event->category->is_group)
+        x->category_iid = tw_interned(&ev->categories, x->category);
+    if (x->name)
+        x->name_iid = tw_interned(&ev->names, x->name);
 }
 
-static void tell_of_strings(struct tw_event_sequence *ev, const struct event *event)
+static bool is_known(const struct writing *x)
 {
-    struct tw_bytes rest = tw_bytes_of_str(is_named(event) ? event->category : ""), part;
+    return (!x->category || x->category_iid) && (!x->name || x->name_iid) &&
+           x->event->n_extras == 0;
+}
+
+/* Into interned_data, whatever the sequence has not been told of. */
+static void tell_of_strings(struct writing *x)
+{
+    struct tw_bytes rest = tw_bytes_of_str(x->category ? x->category : ""), part;
+    struct tw_event_sequence *ev = x->ev;
     bool open = false;
 
     while (tw_next_part(&rest, &part))
         tw_tell_of(ev->writer, &ev->categories, TW_INTERNED_CATEGORIES, part, &open);
-    if (event->name && !event->dynamic_name)
-        tw_tell_of(ev->writer, &ev->names, TW_INTERNED_NAMES, tw_bytes_of_str(event->name), &open);
-    tw_extras_tell(ev, event->extras, event->n_extras, &open);
+    if (x->name)
+        tw_tell_of(ev->writer, &ev->names, TW_INTERNED_NAMES, tw_bytes_of_str(x->name), &open);
+    tw_extras_tell(ev, x->event, &open);
     if (open)
         tw_writer_unnest(ev->writer);
 }
 
-static void put_name(struct tw_event_sequence *ev, const struct event *event)
-{
-    REQ("TW-EVT-043");
-    if (!event->dynamic_name)
-        tw_put_string(ev->writer, &ev->names, EVENT_NAME_IID, EVENT_NAME,
-                      tw_bytes_of_str(event->name));
-    else
-        tw_writer_str(ev->writer, EVENT_NAME,
-                      ev->without_dynamic_names ? FILTERED : event->dynamic_name);
-}
-
-static void put_strings(struct tw_event_sequence *ev, const struct event *event)
+static void put_categories(struct writing *x)
 {
     REQ("TW-EVT-004");
-    struct tw_bytes rest = tw_bytes_of_str(event->category), part;
+    struct tw_bytes rest = tw_bytes_of_str(x->category ? x->category : ""), part;
+    struct tw_event_sequence *ev = x->ev;
 
+    if (x->said.category)
+        tw_writer_str(ev->writer, EVENT_CATEGORIES, x->said.category);
     while (tw_next_part(&rest, &part))
         tw_put_string(ev->writer, &ev->categories, EVENT_CATEGORY_IIDS, EVENT_CATEGORIES, part);
-    put_name(ev, event);
 }
 
-/* ---- slices and instants ---- */
-
-/* In the packet that is open. */
-static int write_on(struct tw_event_sequence *ev, const struct event *event, uint64_t track)
+static void put_name(struct writing *x)
 {
-    struct tw_trace_writer *w = ev->writer;
+    REQ("TW-EVT-043");
+    struct tw_trace_writer *w = x->ev->writer;
 
-    tell_of_strings(ev, event);
+    if (x->name)
+        tw_writer_str(w, EVENT_NAME, x->name);
+    else if (x->said.name)
+        tw_writer_str(w, EVENT_NAME, x->ev->config.without_dynamic_names ? FILTERED : x->said.name);
+}
+
+/* ---- numbers ---- */
+
+/* Those of an event: type, category, name and track. */
+struct head {
+    uint8_t p[4 * TW_RAW_FIELD_MAX];
+    size_t n;
+};
+
+static void make_head(struct head *head, const struct writing *x)
+{
+    uint8_t *p = tw_raw_field(head->p, EVENT_TYPE, TW_WIRE_VARINT, x->event->type);
+
+    if (x->category_iid)
+        p = tw_raw_field(p, EVENT_CATEGORY_IIDS, TW_WIRE_VARINT, x->category_iid);
+    if (x->name_iid)
+        p = tw_raw_field(p, EVENT_NAME_IID, TW_WIRE_VARINT, x->name_iid);
+    if (x->track)
+        p = tw_raw_field(p, EVENT_TRACK_UUID, TW_WIRE_VARINT, x->track);
+    head->n = (size_t)(p - head->p);
+}
+
+static void put_value(struct tw_trace_writer *w, const struct tw_extra *value)
+{
+    if (value->kind == TW_EXTRA_COUNT)
+        tw_writer_u64(w, EVENT_COUNTER_VALUE, value->number);
+    else
+        tw_writer_fixed64(w, EVENT_DOUBLE_COUNTER_VALUE, value->number);
+}
+
+/* Whatever is more than numbers. */
+static void write_whole(struct writing *x)
+{
+    struct tw_trace_writer *w = x->ev->writer;
+    struct head head;
+
+    tell_of_strings(x);
+    look_up(x);
+    make_head(&head, x);
     tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
-    tw_writer_u64(w, EVENT_TYPE, event->type);
-    if (is_named(event))
-        put_strings(ev, event);
-    if (track)
-        tw_writer_u64(w, EVENT_TRACK_UUID, track);
-    tw_extras_put(ev, event->extras, event->n_extras);
+    tw_trace_writer_put(w, head.p, head.n);
+    if (!x->category_iid)
+        put_categories(x);
+    if (!x->name_iid)
+        put_name(x);
+    if (x->said.value)
+        put_value(w, x->said.value);
+    tw_extras_put(x->ev, x->event);
     tw_writer_unnest(w);
+}
+
+static int write_event(struct writing *x)
+{
+    struct tw_trace_writer *w = x->ev->writer;
+
+    look_up(x);
+    tw_sequence_begin_packet(x->ev, x->said.at);
+    if (__builtin_expect(is_known(x), 1)) {
+        struct head head;
+
+        make_head(&head, x);
+        tw_writer_bytes(w, TW_PACKET_TRACK_EVENT, (struct tw_bytes){head.p, head.n});
+    } else {
+        write_whole(x);
+    }
     return tw_writer_end(w);
 }
 
-int tw_track_event(struct tw_event_sequence *ev, enum tw_event_type type, const char *category,
-                   const char *name, const struct tw_extra *extras, size_t n_extras)
-{
-    struct event event = {type, category, name, tw_extras_name(extras, n_extras), extras, n_extras};
-    int r = tw_sequence_ensure_state(ev);
-    uint64_t track;
+/* ---- events ---- */
 
-    if (!r)
-        r = tw_extras_track(ev, extras, n_extras, &track);
-    if (r)
-        return r;
-    tw_sequence_begin_packet(ev);
-    return write_on(ev, &event, track);
+/* Whether the session wants a category that is known only now. */
+static bool is_wanted(const struct tw_event_sequence *ev, const char *category)
+{
+    REQ("TW-EVT-061");
+    return tw_category_is_wanted(&ev->config, tw_bytes_of_str(category), (struct tw_bytes){0});
 }
 
-int tw_track_signal_instant(struct tw_event_sequence *ev, const struct tw_signal_instant *instant)
+static int read_extras(struct writing *x)
 {
-    REQ("TW-EVT-050");
-    struct event event = {
-        .type = TW_EVENT_MOMENT, .category = instant->category->name, .name = instant->name};
-    uint64_t track = tw_thread_uuid(ev, instant->tid);
-    int r = tw_sequence_ensure_state(ev);
+    const struct tw_event *event = x->event;
+    int r = 0;
 
-    if (track == ev->thread_uuid)
-        track = 0;
-    else if (!r && !tw_track_is_known(ev, track))
-        r = tw_sequence_describe_thread(ev, instant->tid);
-    if (r)
-        return r;
-    tw_sequence_begin_packet_at(ev, instant->at_ns);
-    return write_on(ev, &event, track);
+    x->said = tw_extras_said(event);
+    if (x->said.track)
+        r = tw_event_track(x->ev, x->said.track, &x->track);
+    if (x->said.name)
+        x->name = NULL;
+    if (x->said.category)
+        x->category = NULL;
+    return r;
 }
 
-/* ---- counters ---- */
-
-static int describe_counter(struct tw_event_sequence *ev, const char *name, uint64_t uuid)
+static bool has_category(const struct tw_event *event)
 {
-    REQ("TW-EVT-032");
-    struct tw_trace_writer *w = ev->writer;
-
-    tw_sequence_begin_packet(ev);
-    tw_writer_nest(w, TW_PACKET_TRACK_DESCRIPTOR);
-    tw_writer_u64(w, TW_TRACK_UUID, uuid);
-    tw_writer_u64(w, TW_TRACK_PARENT_UUID, ev->process_uuid);
-    tw_writer_str(w, TW_TRACK_NAME, name);
-    tw_writer_nest(w, TRACK_COUNTER);
-    tw_writer_unnest(w);
-    tw_writer_unnest(w);
-    return tw_writer_end(w);
+    return event->category &&
+           (event->type == TW_EVENT_SLICE_BEGIN || event->type == TW_EVENT_MOMENT);
 }
 
-int tw_track_counter(struct tw_event_sequence *ev, const char *name, int64_t value)
+int tw_track_event(struct tw_event_sequence *ev, const struct tw_event *event)
 {
-    struct tw_trace_writer *w = ev->writer;
-    uint64_t uuid = tw_track_uuid(ev, name, COUNTER_ID);
+    struct writing x = {.ev = ev, .event = event, .name = event->name};
     int r = tw_sequence_ensure_state(ev);
 
-    if (!r && !tw_track_is_known(ev, uuid))
-        r = describe_counter(ev, name, uuid);
+    if (has_category(event))
+        x.category = event->category->name;
+    if (!r && event->n_extras > 0)
+        r = read_extras(&x);
     if (r)
         return r;
-    tw_sequence_begin_packet(ev);
-    tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
-    tw_writer_u64(w, EVENT_TYPE, TYPE_COUNTER);
-    tw_writer_u64(w, EVENT_TRACK_UUID, uuid);
-    tw_writer_i64(w, EVENT_COUNTER_VALUE, value);
-    tw_writer_unnest(w);
-    return tw_writer_end(w);
+    return !x.said.category || is_wanted(ev, x.said.category) ? write_event(&x) : TW_E_NOT_FOUND;
 }

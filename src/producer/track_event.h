@@ -3,37 +3,48 @@
 #pragma once
 
 #include "producer/event_sequence.h"
-#include "producer/event_signals.h"
 #include "tracewire/track_event.h"
 
-/* name is NULL at the end of a slice. Results as tw_writer_end(). */
-int tw_track_event(struct tw_event_sequence *ev, enum tw_event_type type, const char *category,
-                   const char *name, const struct tw_extra *extras, size_t n_extras);
-/* On the track of its own thread, whosever sequence it is. */
-int tw_track_signal_instant(struct tw_event_sequence *ev, const struct tw_signal_instant *instant);
-int tw_track_counter(struct tw_event_sequence *ev, const char *name, int64_t value);
+struct tw_event {
+    enum tw_event_type type;
+    const struct tw_category *category; /* NULL: none */
+    const char *name;                   /* static; NULL: none */
+    const struct tw_extra *extras;
+    size_t n_extras;
+};
+
+/* Results as tw_writer_end(), and TW_E_NOT_FOUND: the session does not want the category that it
+ * has by tw_in(). */
+int tw_track_event(struct tw_event_sequence *ev, const struct tw_event *event);
 
 /* ---- what is beside its name (event_extras.c) ---- */
 
-/* The track that the extras put it on, described if it has to be; 0: the thread's. */
-TW_MUST_USE int tw_extras_track(struct tw_event_sequence *ev, const struct tw_extra *extras,
-                                size_t n, uint64_t *ret_uuid);
-/* The name that is not static, or NULL. */
-const char *tw_extras_name(const struct tw_extra *extras, size_t n);
-/* Names of arguments, into interned_data, which is open from then on. */
-void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n,
-                    bool *open);
+/* What the extras say that is no argument and no flow. */
+struct tw_event_said {
+    const struct tw_track *track; /* NULL: the thread's */
+    const char *name, *category;  /* in place of those that are static, or NULL */
+    const struct tw_extra *at;    /* when; NULL: now */
+    const struct tw_extra *value; /* of a counter, or NULL */
+};
+
+struct tw_event_said tw_extras_said(const struct tw_event *event);
+/* Names of arguments that the sequence has not been told of, into interned_data, which is open from
+ * then on. */
+void tw_extras_tell(struct tw_event_sequence *ev, const struct tw_event *event, bool *open);
 /* Arguments and flows, into the open TrackEvent. */
-void tw_extras_put(struct tw_event_sequence *ev, const struct tw_extra *extras, size_t n);
+void tw_extras_put(struct tw_event_sequence *ev, const struct tw_event *event);
 
-/* The uuid of a track of the process. */
-uint64_t tw_track_uuid(const struct tw_event_sequence *ev, const char *name, uint64_t id);
-/* Whether the sequence has described the track; from now on it has. */
-bool tw_track_is_known(struct tw_event_sequence *ev, uint64_t uuid);
-
-/* Gives a string a number, and tells of it in interned_data, which is open from then on. */
+/* Gives a string a number if it has none, and tells of it in interned_data, which is open from then
+ * on. */
 void tw_tell_of(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t field,
                 struct tw_bytes text, bool *open);
 /* Its number, or the string itself. */
 void tw_put_string(struct tw_trace_writer *w, struct tw_intern_table *table, uint32_t iid_field,
                    uint32_t text_field, struct tw_bytes text);
+
+/* ---- tracks (event_tracks.c) ---- */
+
+/* Its uuid. What it is, and what it is part of, is described if the sequence has not been told yet.
+ * Results as tw_writer_end(). */
+TW_MUST_USE int tw_event_track(struct tw_event_sequence *ev, const struct tw_track *track,
+                               uint64_t *ret_uuid);

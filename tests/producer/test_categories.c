@@ -269,7 +269,6 @@ static void names_of_categories_are_checked(void **state)
         {"a", "b", 0},
         {"a", "a", TW_E_EXISTS},
         {"a", "", TW_E_INVALID},
-        {"a", NULL, TW_E_INVALID},
         {"a,b", "b,a", 0},
         {"a,b", "a,b", TW_E_EXISTS},
         {"a", ",a", TW_E_INVALID},

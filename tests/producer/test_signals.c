@@ -145,7 +145,7 @@ struct busy {
 /* All that events do: intern, describe tracks, fill chunks, wait for free ones. */
 static void write_events(uint32_t i)
 {
-    struct tw_track track = {"of its own", i % 100};
+    struct tw_track track = TW_TRACK("of its own", i % 100);
 
     TW_EVENT_BEGIN_WITH(&category, "work", tw_arg_uint("number", i), tw_on(&track));
     TW_EVENT_COUNTER(&category, "done", i);

@@ -22,6 +22,7 @@ enum { SHM = 64 * 1024, CONFIG_MAX = 64 };
 struct fixture {
     struct fake_service service;
     struct tw_instance *instance;
+    struct tw_event_process process;
     struct tw_event_sequence *events;
     uint16_t id;
 };
@@ -34,7 +35,9 @@ static void fixture_init_for(struct fixture *f, size_t shm_size, struct tw_bytes
     f->service.arbiter = fake_arbiter(shm_size, 4096, TW_PAGE_DIV1, false);
     assert_int_equal(tw_source_config_read(config, &parsed), 0);
     assert_int_equal(tw_instance_new(&f->instance, f->service.arbiter, 1, config, &parsed), 0);
-    assert_int_equal(tw_event_sequence_new(&f->events, f->instance, TW_EXHAUSTED_DEFAULT), 0);
+    tw_event_process_read(&f->process);
+    assert_int_equal(
+        tw_event_sequence_new(&f->events, f->instance, &f->process, TW_EXHAUSTED_DEFAULT), 0);
     f->id = f->events->writer->reg->id;
 }
 
@@ -68,9 +71,25 @@ static struct fake_packets fixture_end(struct fixture *f)
     return packets;
 }
 
+static int write_event(struct tw_event_sequence *ev, enum tw_event_type type, const char *names,
+                       const char *name)
+{
+    const struct tw_category category = {.name = names, .is_group = names && strchr(names, ',')};
+
+    return tw_track_event(ev, &(struct tw_event){type, &category, name, NULL, 0});
+}
+
+static int count(struct tw_event_sequence *ev, const char *name, int64_t value)
+{
+    const struct tw_track track = TW_COUNTER(name, TW_UNIT_NONE, NULL);
+    const struct tw_extra extras[] = {tw_on(&track), tw_count(value)};
+
+    return tw_track_event(ev, &(struct tw_event){TW_EVENT_VALUE, NULL, NULL, extras, 2});
+}
+
 static int instant(struct tw_event_sequence *ev, const char *category, const char *name)
 {
-    return tw_track_event(ev, TW_EVENT_MOMENT, category, name, NULL, 0);
+    return write_event(ev, TW_EVENT_MOMENT, category, name);
 }
 
 static size_t count_cleared(const struct fake_packets *packets)
@@ -96,8 +115,8 @@ static void a_sequence_begins_with_who_it_is(void **state)
     REQ("TW-EVT-031");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_event(f.events, TW_EVENT_SLICE_BEGIN, "cat", "name", NULL, 0), 0);
-    assert_int_equal(tw_track_event(f.events, TW_EVENT_SLICE_END, NULL, NULL, NULL, 0), 0);
+    assert_int_equal(write_event(f.events, TW_EVENT_SLICE_BEGIN, "cat", "name"), 0);
+    assert_int_equal(write_event(f.events, TW_EVENT_SLICE_END, NULL, NULL), 0);
     packets = fixture_end(&f);
     assert_int_equal(packets.n, 5);
     assert_int_equal(value_at(&packets.list[0], PATH(13)), 1);
@@ -123,7 +142,7 @@ static void a_packet_with_clocks_has_neither_event_nor_descriptor(void **state)
     REQ("TW-EVT-022");
     (void)state;
     fixture_init(&f, SHM);
-    assert_int_equal(tw_track_counter(f.events, "count", 1), 0);
+    assert_int_equal(count(f.events, "count", 1), 0);
     atomic_fetch_add(&f.instance->generation, 1);
     assert_int_equal(instant(f.events, "cat", "name"), 0);
     packets = fixture_end(&f);
@@ -242,7 +261,7 @@ static void a_config_that_is_none_is_refused(void **state)
     fixture_init(&f, SHM);
     f.instance->config[0] = 0x8a; /* cut short */
     f.instance->config_n = 1;
-    assert_int_equal(tw_event_sequence_new(&events, f.instance, TW_EXHAUSTED_DEFAULT),
+    assert_int_equal(tw_event_sequence_new(&events, f.instance, &f.process, TW_EXHAUSTED_DEFAULT),
                      TW_E_TRUNCATED);
     assert_null(events);
     packets = fixture_end(&f);
@@ -302,7 +321,7 @@ static void strings_are_told_once(void **state)
     fixture_init(&f, SHM);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(instant(f.events, "cat", i % 2 ? "odd" : "even"), 0);
-        assert_int_equal(tw_track_counter(f.events, "count", -i), 0);
+        assert_int_equal(count(f.events, "count", -i), 0);
     }
     packets = fixture_end(&f);
     assert_int_equal(count_all(&packets, PATH(12, 1)), 1);
@@ -325,7 +344,7 @@ static void everything_is_told_again_when_the_service_asks(void **state)
     fixture_init(&f, SHM);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(instant(f.events, "cat", "name"), 0);
-        assert_int_equal(tw_track_counter(f.events, "count", i), 0);
+        assert_int_equal(count(f.events, "count", i), 0);
         atomic_fetch_add(&f.instance->generation, 1);
     }
     packets = fixture_end(&f);

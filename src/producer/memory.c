@@ -109,6 +109,7 @@ int tw_endpoint_setup_memory(struct tw_producer *p, size_t page_size)
         return make_memory(p, p->config.shm_size ? p->config.shm_size : TW_INLINE_MEMORY,
                            page_size);
     }
+    REQ("TW-PROD-078");
     fd = tw_rx_take_fd(&p->client.rx);
     r = tw_shm_adopt(&shm, &fd, TW_SHM_SEALS_SHRINK);
     return r ? r : use_memory(p, &shm, page_size);

@@ -90,3 +90,10 @@ def stage_exhaustive():
 def stage_exhaustive_msan():
     if build("msan"):
         ctest("msan", "-L", "exhaustive", prefix=without_aslr(), suffix=" (msan)", jobs=1)
+
+
+@stage(68, "long-loss", "every policy, number of writers and size of memory under TSan", long=True)
+def stage_long_loss():
+    """Under ASan they are among the exhaustive ones."""
+    if build("tsan", target="threads"):
+        ctest("tsan", "-L", "loss", prefix=without_aslr(), suffix=" (tsan)")

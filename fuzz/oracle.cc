@@ -101,7 +101,7 @@ bool HasUnknownEnum(const pb::Message &msg)
 // Keeps the first error.
 class FirstError : public pb::io::ErrorCollector
 {
-public:
+  public:
     std::string text;
 
     void AddError(int, int, const std::string &message) override

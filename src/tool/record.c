@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,6 +11,7 @@
 #include "tool/record_query.h"
 #include "tool/record_session.h"
 #include "tool/tool.h"
+#include "tracewire/consumer.h"
 
 /* What the short form records when it is not told, as upstream's does; and its ":test". */
 enum { DEFAULT_DURATION_MS = 10 * 1000, DEFAULT_BUFFER_KB = 32 * 1024, TEST_DURATION_MS = 2000 };
@@ -16,7 +19,10 @@ enum { DEFAULT_DURATION_MS = 10 * 1000, DEFAULT_BUFFER_KB = 32 * 1024, TEST_DURA
 static const char help[] =
     "Usage: tracewire record -c FILE [--txt] -o FILE [FLAGS]\n"
     "       tracewire record [-t TIME] [-b SIZE] -o FILE [FLAGS] [CATEGORY...]\n"
-    "       tracewire record --query | --query-raw\n"
+    "       tracewire record --detach KEY [-c FILE ...] | --is_detached KEY\n"
+    "       tracewire record --attach KEY [--stop]\n"
+    "       tracewire record --clone ID | --clone-by-name NAME -o FILE\n"
+    "       tracewire record --query [--long] | --query-raw\n"
     "\n"
     "A consumer: traces and writes a trace file. SIGINT ends the session, and what\n"
     "was traced is saved. Takes what Perfetto's command takes.\n"
@@ -38,6 +44,23 @@ static const char help[] =
     "                              a text in the trace; may be repeated\n"
     "Where to:\n"
     "  -o, --out FILE              the trace file, '-' for standard output\n"
+    "      --no-clobber            not in the place of a file that is there\n"
+    "Sessions that go on by themselves:\n"
+    "  -d, --background            in a process of its own, whose number is printed;\n"
+    "                              SIGTERM ends it\n"
+    "  -D, --background-wait       the same, and waits up to 30 s until every data\n"
+    "                              source has started\n"
+    "      --notify-fd FD          writes one byte to FD then: 0, or why not\n"
+    "      --detach KEY            leaves the session to the service, which writes\n"
+    "                              the file (-s or write_into_file)\n"
+    "      --attach KEY [--stop]   waits for the end of such a session, or ends it\n"
+    "      --is_detached KEY       exit status 0: there is one, 2: there is none,\n"
+    "                              1: who knows\n"
+    "      --clone ID              writes a copy of a session, which goes on; --query\n"
+    "                              tells its ID\n"
+    "      --clone-by-name NAME    the same, by its unique_session_name\n"
+    "      --clone-for-bugreport   producers are told that it is for a bug report\n"
+    "      --save-for-bugreport    a copy of the one with the highest bugreport_score\n"
     "The service:\n"
     "      --query [--long]        says who is connected and what is traced; --long\n"
     "                              does not cut lines at 80 columns\n"
@@ -136,22 +159,23 @@ static int add_attributes(const struct tw_record_args *args, struct tw_record_co
 /* What the config asks of the command itself. */
 static int check_config(const struct tw_record_args *args, const struct tw_record_config *config)
 {
-    const char *out = args->value[TW_REC_OUT];
-
     if (config->fires_triggers)
         return tw_usage_error("record", "a config with activate_triggers traces nothing, and "
                                         "firing triggers is not supported");
+    if (config->clones_on_trigger)
+        return tw_usage_error("record", "trigger_mode CLONE_SNAPSHOT is not supported; see "
+                                        "--clone");
     if (config->delay_min_ms > config->delay_max_ms)
         return tw_usage_error("record", "cmd_trace_start_delay has no time between its two");
-    if (config->names_file && out)
+    if (config->names_file && tw_record_has(args, TW_REC_OUT))
         return tw_usage_error("record", "-o and the config's output_path exclude each other");
-    if (!config->names_file && !out)
-        return tw_usage_error("record", "where to? -o FILE");
+    if (!config->into_file && tw_record_has(args, TW_REC_DETACH))
+        return tw_usage_error("record", "--detach goes with -s, or write_into_file in the config");
     return -1;
 }
 
 /* A random time, so that machines with the same config do not all begin at once. */
-static void delay_start(const struct tw_record_config *config)
+static void delay_start(const struct tw_record_config *config, struct tw_record_notice *notice)
 {
     uint32_t range = config->delay_max_ms - config->delay_min_ms, random = 0;
     uint64_t ms;
@@ -159,50 +183,144 @@ static void delay_start(const struct tw_record_config *config)
 
     if (config->delay_max_ms == 0 || getrandom(&random, sizeof(random), 0) < 0)
         return;
+    if (!notice->started) /* nobody waits for that */
+        tw_record_notify(notice, TW_EXIT_OK);
     ms = config->delay_min_ms + (uint64_t)random * range / UINT32_MAX;
     left = (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
     nanosleep(&left, NULL);
 }
 
-static int trace(const struct tw_record_args *args, const char *socket)
+/* Who else wants to know that it has begun. -1: go on. */
+static int take_notify_fd(const struct tw_record_args *args, struct tw_record_notice *notice)
 {
-    struct tw_record_options options = {.socket = socket,
-                                        .out = args->value[TW_REC_OUT],
-                                        .verbose = tw_record_has(args, TW_REC_VERBOSE)};
+    const char *fd = args->value[TW_REC_NOTIFY_FD];
+    uint64_t number;
+
+    if (!fd)
+        return -1;
+    if (tw_parse_number(fd, 0, INT_MAX, &number) || fcntl((int)number, F_GETFD) < 0)
+        return tw_usage_error("record", "--notify-fd '%s' is no open descriptor", fd);
+    *notice = (struct tw_record_notice){.fd = (int)number, .started = true};
+    return -1;
+}
+
+/* Everything that can be wrong with the command line is said before the background. -1: go on. */
+static int prepare(const struct tw_record_args *args, bool writes,
+                   struct tw_record_options *options)
+{
+    bool wait = tw_record_has(args, TW_REC_BACKGROUND_WAIT);
+    bool background = wait || tw_record_has(args, TW_REC_BACKGROUND);
+
+    if (writes && !options->out)
+        return tw_usage_error("record", "where to? -o FILE");
+    if (background && options->out && strcmp(options->out, "-") == 0)
+        return tw_usage_error("record", "-o - does not go with the background, whose number is "
+                                        "printed there");
+    return background ? tw_record_background(wait, &options->notice)
+                      : take_notify_fd(args, &options->notice);
+}
+
+static int trace(const struct tw_record_args *args, struct tw_record_options *options)
+{
     struct tw_record_config config = {0};
     int status = tw_record_has(args, TW_REC_CONFIG) ? read_config(args, &config)
                                                     : make_short_form(args, &config);
 
+    if (args->action == TW_REC_DETACH)
+        options->action = TW_RECORD_DETACH;
     if (status < 0)
         status = add_attributes(args, &config);
     if (status < 0)
         status = check_config(args, &config);
+    if (status < 0)
+        status = prepare(args, !config.names_file, options);
     if (status < 0) {
-        delay_start(&config);
-        status = tw_record_session(&options, &config);
+        delay_start(&config, &options->notice);
+        status = tw_record_session(options, &config);
     }
     tw_record_config_deinit(&config);
     return status;
+}
+
+static int attach(const struct tw_record_args *args, struct tw_record_options *options)
+{
+    int status = prepare(args, false, options);
+
+    options->action = args->action == TW_REC_ATTACH ? TW_RECORD_ATTACH : TW_RECORD_IS_DETACHED;
+    options->stop = tw_record_has(args, TW_REC_STOP);
+    return status < 0 ? tw_record_session(options, NULL) : status;
+}
+
+static int clone_session(const struct tw_record_args *args, struct tw_record_options *options)
+{
+    const char *id = args->value[TW_REC_CLONE];
+    bool bugreport = args->action == TW_REC_SAVE_FOR_BUGREPORT;
+    int status;
+
+    options->action = TW_RECORD_CLONE;
+    options->clone_name = args->value[TW_REC_CLONE_BY_NAME];
+    options->clone_for_bugreport = bugreport || tw_record_has(args, TW_REC_CLONE_FOR_BUGREPORT);
+    options->clone_id = bugreport ? TW_CLONE_FOR_BUGREPORT : 0;
+    if (id && tw_parse_number(id, 1, UINT64_MAX - 1, &options->clone_id))
+        return tw_usage_error("record", "'%s' is not the ID of a session; see --query", id);
+    status = prepare(args, true, options);
+    return status < 0 ? tw_record_session(options, NULL) : status;
+}
+
+/* Its statuses are upstream's, and a script's: whatever goes wrong must not mean that there is
+ * none. */
+static int is_detached(const struct tw_record_args *args, struct tw_record_options *options)
+{
+    int status = attach(args, options);
+
+    if (status == TW_RECORD_NOT_DETACHED)
+        return 2;
+    return status == TW_EXIT_OK ? TW_EXIT_OK : TW_EXIT_FAILURE;
+}
+
+static int act(const struct tw_record_args *args)
+{
+    const char *socket = args->value[TW_REC_CONSUMER_SOCKET];
+    const char *key = args->value[args->action < TW_REC_OPTIONS ? args->action : 0];
+    struct tw_record_options options = {
+        .socket = socket ? socket : tw_sock_default("consumer"),
+        .out = args->value[TW_REC_OUT],
+        .no_clobber = tw_record_has(args, TW_REC_NO_CLOBBER),
+        .verbose = tw_record_has(args, TW_REC_VERBOSE),
+        .key = key,
+        .notice = {.fd = -1},
+    };
+
+    switch (args->action) {
+    case TW_REC_QUERY:
+    case TW_REC_QUERY_RAW:
+        return tw_record_query(options.socket, args->action == TW_REC_QUERY_RAW,
+                               tw_record_has(args, TW_REC_LONG));
+    case TW_REC_ATTACH:
+        return attach(args, &options);
+    case TW_REC_IS_DETACHED:
+        return is_detached(args, &options);
+    case TW_REC_CLONE:
+    case TW_REC_CLONE_BY_NAME:
+    case TW_REC_SAVE_FOR_BUGREPORT:
+        return clone_session(args, &options);
+    default:
+        return trace(args, &options);
+    }
 }
 
 int tw_cmd_record(int argc, char **argv)
 {
     struct tw_record_args args;
     int status = tw_record_options_parse(argc, argv, &args);
-    const char *socket = args.value[TW_REC_CONSUMER_SOCKET];
 
     if (status >= 0)
-        return status;
+        return tw_record_has(&args, TW_REC_IS_DETACHED) ? TW_EXIT_FAILURE : status;
     if (tw_record_has(&args, TW_REC_VERSION))
         return tw_print_version();
     if (tw_record_has(&args, TW_REC_HELP)) {
         fputs(help, stdout);
         return TW_EXIT_OK;
     }
-    if (!socket)
-        socket = tw_sock_default("consumer");
-    if (args.action == TW_REC_QUERY || args.action == TW_REC_QUERY_RAW)
-        return tw_record_query(socket, args.action == TW_REC_QUERY_RAW,
-                               tw_record_has(&args, TW_REC_LONG));
-    return trace(&args, socket);
+    return act(&args);
 }

@@ -110,6 +110,7 @@ static int add_uuid(struct tw_buf *encoded)
 
 static void learn(const Tw__TraceConfig *from, struct tw_record_config *config)
 {
+    const Tw__TraceConfig__TriggerConfig *triggers = from->trigger_config;
     const Tw__TraceConfig__CmdTraceStartDelay *delay = from->cmd_trace_start_delay;
 
     config->duration_ms = from->duration_ms;
@@ -117,6 +118,9 @@ static void learn(const Tw__TraceConfig *from, struct tw_record_config *config)
     config->delay_max_ms = delay ? delay->max_delay_ms : 0;
     config->patience_ms = (uint64_t)from->flush_timeout_ms + from->data_source_stop_timeout_ms;
     config->waits_for_trigger = from->trigger_config != NULL;
+    config->clones_on_trigger =
+        triggers &&
+        triggers->trigger_mode == TW__TRACE_CONFIG__TRIGGER_CONFIG__TRIGGER_MODE__CLONE_SNAPSHOT;
     config->fires_triggers = from->n_activate_triggers > 0;
     config->into_file = from->write_into_file;
     config->names_file = from->write_into_file && from->output_path && *from->output_path;

@@ -12,9 +12,10 @@ struct tw_record_config {
     uint64_t patience_ms;  /* how much longer the service may take to flush and stop */
     uint32_t delay_min_ms, delay_max_ms; /* wait so long before it starts */
     bool waits_for_trigger;
-    bool fires_triggers; /* and is not for tracing */
-    bool into_file;      /* the service writes the file */
-    bool names_file;     /* and makes it, too */
+    bool fires_triggers;    /* and is not for tracing */
+    bool clones_on_trigger; /* wants somebody to do that */
+    bool into_file;         /* the service writes the file */
+    bool names_file;        /* and makes it, too */
     bool deferred_start;
 };
 

@@ -16,11 +16,16 @@
 #define TRACE TW_REC_BIT(TW_REC_OPTIONS)
 
 /* The options that say what to do. Two of them never go together. */
-#define ACTIONS    (BIT(QUERY) | BIT(QUERY_RAW))
-#define ANY        (ACTIONS | TRACE)
+#define CLONES (BIT(CLONE) | BIT(CLONE_BY_NAME) | BIT(SAVE_FOR_BUGREPORT))
+#define ACTIONS                                                                                    \
+    (BIT(DETACH) | BIT(ATTACH) | BIT(IS_DETACHED) | CLONES | BIT(QUERY) | BIT(QUERY_RAW))
+#define ANY (ACTIONS | TRACE)
+/* What begins a session of its own, and what writes a file. */
+#define BEGINS     (TRACE | BIT(DETACH))
+#define WRITES     (BEGINS | CLONES)
 #define SHORT_FORM (BIT(TIME) | BIT(BUFFER) | BIT(SIZE) | BIT(APP) | BIT(CATEGORY))
 
-enum { NAME_MAX_BYTES = 20, REASON_MAX_BYTES = 64 };
+enum { NAME_MAX_BYTES = 24, REASON_MAX_BYTES = 64 };
 
 static const struct rule {
     char name[NAME_MAX_BYTES];
@@ -29,16 +34,29 @@ static const struct rule {
     uint32_t with;     /* what to do, of those it goes with */
     uint32_t excludes; /* other options */
 } rules[TW_REC_OPTIONS] = {
-    [TW_REC_CONFIG] = {"config", 'c', true, TRACE, SHORT_FORM},
-    [TW_REC_TXT] = {"txt", 0, false, TRACE, SHORT_FORM},
-    [TW_REC_OUT] = {"out", 'o', true, TRACE, 0},
-    [TW_REC_NO_CLOBBER] = {"no-clobber", 0, false, TRACE, 0},
-    [TW_REC_TIME] = {"time", 't', true, TRACE, 0},
-    [TW_REC_BUFFER] = {"buffer", 'b', true, TRACE, 0},
-    [TW_REC_SIZE] = {"size", 's', true, TRACE, 0},
-    [TW_REC_APP] = {"app", 'a', true, TRACE, 0},
-    [TW_REC_CATEGORY] = {"CATEGORY", 0, false, TRACE, 0},
-    [TW_REC_ADD_ATTRIBUTE] = {"add-attribute", 0, true, TRACE, 0},
+    [TW_REC_CONFIG] = {"config", 'c', true, BEGINS, SHORT_FORM},
+    [TW_REC_TXT] = {"txt", 0, false, BEGINS, SHORT_FORM},
+    [TW_REC_OUT] = {"out", 'o', true, WRITES, 0},
+    [TW_REC_NO_CLOBBER] = {"no-clobber", 0, false, WRITES, 0},
+    [TW_REC_TIME] = {"time", 't', true, BEGINS, 0},
+    [TW_REC_BUFFER] = {"buffer", 'b', true, BEGINS, 0},
+    [TW_REC_SIZE] = {"size", 's', true, BEGINS, 0},
+    [TW_REC_APP] = {"app", 'a', true, BEGINS, 0},
+    [TW_REC_CATEGORY] = {"CATEGORY", 0, false, BEGINS, 0},
+    [TW_REC_ADD_ATTRIBUTE] = {"add-attribute", 0, true, BEGINS, 0},
+    [TW_REC_BACKGROUND] = {"background", 'd', false, TRACE | BIT(ATTACH) | CLONES,
+                           BIT(BACKGROUND_WAIT) | BIT(NOTIFY_FD)},
+    [TW_REC_BACKGROUND_WAIT] = {"background-wait", 'D', false, TRACE, BIT(NOTIFY_FD)},
+    [TW_REC_NOTIFY_FD] = {"notify-fd", 0, true, TRACE, 0},
+    [TW_REC_DETACH] = {"detach", 0, true, ACTIONS, 0},
+    [TW_REC_ATTACH] = {"attach", 0, true, ACTIONS, 0},
+    [TW_REC_IS_DETACHED] = {"is_detached", 0, true, ACTIONS, 0},
+    [TW_REC_STOP] = {"stop", 0, false, BIT(ATTACH), 0},
+    [TW_REC_CLONE] = {"clone", 0, true, ACTIONS, 0},
+    [TW_REC_CLONE_BY_NAME] = {"clone-by-name", 0, true, ACTIONS, 0},
+    [TW_REC_CLONE_FOR_BUGREPORT] = {"clone-for-bugreport", 0, false,
+                                    BIT(CLONE) | BIT(CLONE_BY_NAME), 0},
+    [TW_REC_SAVE_FOR_BUGREPORT] = {"save-for-bugreport", 0, false, ACTIONS, 0},
     [TW_REC_QUERY] = {"query", 0, false, ACTIONS, 0},
     [TW_REC_QUERY_RAW] = {"query-raw", 0, false, ACTIONS, 0},
     [TW_REC_LONG] = {"long", 0, false, BIT(QUERY), 0},
@@ -51,7 +69,7 @@ static const struct rule {
 
 /* Options of upstream's command that are refused. */
 static const struct refusal {
-    char name[NAME_MAX_BYTES + 4];
+    char name[NAME_MAX_BYTES];
     bool takes_value;
     char reason[REASON_MAX_BYTES];
 } refusals[] = {
@@ -133,18 +151,6 @@ static int exclude_each_other(enum tw_record_option a, enum tw_record_option b)
                           shown(b, second));
 }
 
-/* Says with which option it goes instead. */
-static int goes_with_others(enum tw_record_option option)
-{
-    char first[NAME_MAX_BYTES + 2], second[NAME_MAX_BYTES + 2];
-    enum tw_record_option with = 0;
-
-    while (!(rules[option].with & TW_REC_BIT(with)))
-        with++;
-    return tw_usage_error("record", "%s goes with %s only", shown(option, first),
-                          shown(with, second));
-}
-
 /* The first of these options, TW_REC_OPTIONS if there is none. */
 static enum tw_record_option first_of(uint32_t options)
 {
@@ -153,6 +159,22 @@ static enum tw_record_option first_of(uint32_t options)
     while (i < TW_REC_OPTIONS && !(options & TW_REC_BIT(i)))
         i++;
     return i;
+}
+
+/* Says with which options it goes instead. */
+static int goes_with_others(enum tw_record_option option)
+{
+    char name[NAME_MAX_BYTES + 2], other[NAME_MAX_BYTES + 2], others[3 * NAME_MAX_BYTES] = "";
+    uint32_t with = rules[option].with;
+
+    while (with) {
+        enum tw_record_option next = first_of(with);
+        size_t n = strlen(others);
+
+        snprintf(others + n, sizeof(others) - n, "%s%s", n ? " or " : "", shown(next, other));
+        with &= ~TW_REC_BIT(next);
+    }
+    return tw_usage_error("record", "%s goes with %s only", shown(option, name), others);
 }
 
 static int check_option(const struct tw_record_args *args, enum tw_record_option option)
@@ -180,7 +202,7 @@ static int check(struct tw_record_args *args)
     for (enum tw_record_option i = 0; i < TW_REC_OPTIONS && status < 0; i++)
         if (tw_record_has(args, i))
             status = check_option(args, i);
-    if (status >= 0 || args->action < TW_REC_OPTIONS)
+    if (status >= 0 || !(BEGINS & TW_REC_BIT(args->action)))
         return status;
     if (!(args->seen & (BIT(CONFIG) | SHORT_FORM)))
         return tw_usage_error("record", tw_record_has(args, TW_REC_TXT)

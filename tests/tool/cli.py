@@ -80,7 +80,8 @@ def reply(request_id, body, more=0):
 
 BIND_REPLY = frame(1, 4, field(1, 1) + field(2, 1) + b"".join(
     field(3, field(1, number) + field(2, name))
-    for number, name in [(1, "EnableTracing"), (3, "ReadBuffers"), (4, "FreeBuffers")]))
+    for number, name in [(1, "EnableTracing"), (3, "ReadBuffers"), (4, "FreeBuffers"),
+                                      (5, "Flush")]))
 
 
 class Case(unittest.TestCase):
@@ -432,7 +433,7 @@ class Record(Case):
         self.assertGreater(count, 0)
         self.assertIn("tracewire: tracing started\n", done.stderr)
         self.assertTrue(done.stderr.endswith(
-            f"tracewire: wrote {len(data)} bytes, {count} packets to {out}\n"), done.stderr)
+            f"tracewire: wrote {len(data)} bytes, {count} packets to {out}, no losses\n"), done.stderr)
         self.assertNotIn("\r", done.stderr)  # no terminal, no rewritten lines
 
     def test_standard_input_and_output_do(self):
@@ -627,7 +628,7 @@ class Record(Case):
             except OSError:  # the other side of the terminal is closed
                 break
         self.assertEqual(process.wait(LIMIT), 0)
-        self.assertIn(b"\r\x1b[Ktracewire: tracing, 0.0 s of 0.1 s", shown)
+        self.assertIn(b"\r\x1b[Ktracewire: tracing 0.0 s of 0.1 s, 0 sources, 0.0 MB", shown)
         self.assertEqual(shown.count(b"\n"), 1)
         self.assertIn(b"wrote", shown)
 

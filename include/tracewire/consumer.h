@@ -44,11 +44,12 @@ typedef void (*tw_consumer_packet_fn)(void *user, struct tw_bytes packet);
 enum { TW_CONSUMER_CONNECT_MS = 10000 };
 
 /*
- * Connects to a path, or to "@name" in the abstract namespace, waiting up to TW_CONSUMER_CONNECT_MS
- * if need be, and asks for the port; bound is called with 0 when calls may be made, TW_E_REFUSED
- * when the service has no such port. TW_E_INVALID for an address that cannot be one, else the errno
- * of connect(2), negated: -ENOENT, -ECONNREFUSED and -EACCES are the likely ones, -EAGAIN after the
- * wait.
+ * Connects to a path, to "@name" in the abstract namespace, to HOST:PORT or [HOST]:PORT by TCP or
+ * to vsock://CID:PORT, waiting up to TW_CONSUMER_CONNECT_MS if need be (a host's name takes the
+ * resolver's time besides), and asks for the port; bound is called with 0 when calls may be made,
+ * TW_E_REFUSED when the service has no such port. TW_E_INVALID for an address that cannot be one,
+ * else the errno of connect(2), negated: -ENOENT, -ECONNREFUSED and -EACCES are the likely ones,
+ * -ETIMEDOUT after the wait.
  */
 TW_MUST_USE int tw_consumer_connect(const char *address, tw_consumer_done_fn bound, void *user,
                                     struct tw_consumer **ret_consumer);
@@ -165,6 +166,68 @@ TW_MUST_USE int tw_consumer_clone_session(struct tw_consumer *consumer,
                                           tw_consumer_reply_fn reply, void *user);
 /* What the answer says. TW_E_PROTOCOL when it is none. */
 TW_MUST_USE int tw_clone_result_read(struct tw_bytes body, struct tw_clone_result *ret_result);
+
+/*
+ * ---- calls that wait ----
+ * The same calls, for programs that have nothing else to do: each waits for its answer, no longer
+ * than timeout_ms milliseconds whatever the service does, and returns the result of both, what the
+ * call says and what its completion function would be told. -ETIMEDOUT: no answer yet. The call
+ * goes on then, its answer is dropped when it comes, and the connection is as good as before; a
+ * service that never answers is left by freeing the consumer. Other calls of the connection, which
+ * may be outstanding meanwhile, complete from within. Not for completion functions: TW_E_INVALID.
+ *
+ * What a completion function would get is copied to *ret_answer, of at most TW_CONSUMER_PACKET_MAX
+ * bytes (TW_E_LIMIT); the caller frees it with free(). ret_answer may be NULL. A descriptor stays
+ * the caller's. TW-CONS-110
+ */
+
+struct tw_answer {
+    uint8_t *p; /* NULL if n is 0 */
+    size_t n;
+};
+
+/* Connects and waits until calls may be made. */
+TW_MUST_USE int tw_consumer_connect_wait(const char *address, uint32_t timeout_ms,
+                                         struct tw_consumer **ret_consumer);
+/* These two wait until tracing has ended; the answer is the service's error text, or empty. */
+TW_MUST_USE int tw_consumer_enable_tracing_wait(struct tw_consumer *consumer,
+                                                struct tw_bytes config, int fd, uint32_t timeout_ms,
+                                                struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_await_end_wait(struct tw_consumer *consumer, uint32_t timeout_ms,
+                                           struct tw_answer *ret_answer);
+/* packet is called from within. */
+TW_MUST_USE int tw_consumer_read_buffers_wait(struct tw_consumer *consumer,
+                                              tw_consumer_packet_fn packet, void *user,
+                                              uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_change_trace_config_wait(struct tw_consumer *consumer,
+                                                     struct tw_bytes config, uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_start_tracing_wait(struct tw_consumer *consumer, uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_disable_tracing_wait(struct tw_consumer *consumer, uint32_t timeout_ms);
+/* flush_ms is how long producers have. */
+TW_MUST_USE int tw_consumer_flush_wait(struct tw_consumer *consumer, uint32_t flush_ms,
+                                       uint64_t flags, uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_free_buffers_wait(struct tw_consumer *consumer, uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_detach_wait(struct tw_consumer *consumer, const char *key,
+                                        uint32_t timeout_ms);
+TW_MUST_USE int tw_consumer_attach_wait(struct tw_consumer *consumer, const char *key,
+                                        uint32_t timeout_ms, struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_get_trace_stats_wait(struct tw_consumer *consumer, uint32_t timeout_ms,
+                                                 struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_query_service_state_wait(struct tw_consumer *consumer,
+                                                     bool sessions_only, uint32_t timeout_ms,
+                                                     struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_query_capabilities_wait(struct tw_consumer *consumer,
+                                                    uint32_t timeout_ms,
+                                                    struct tw_answer *ret_answer);
+/* Waits for the first events; none are told after them. */
+TW_MUST_USE int tw_consumer_observe_events_wait(struct tw_consumer *consumer, uint32_t types,
+                                                uint32_t timeout_ms, struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_save_trace_for_bugreport_wait(struct tw_consumer *consumer,
+                                                          uint32_t timeout_ms,
+                                                          struct tw_answer *ret_answer);
+TW_MUST_USE int tw_consumer_clone_session_wait(struct tw_consumer *consumer,
+                                               const struct tw_clone_args *args, int fd,
+                                               uint32_t timeout_ms, struct tw_answer *ret_answer);
 
 /*
  * ---- trace files ----

@@ -4,6 +4,6 @@
 
 #include "base/err.h"
 
-/* A stream socket connected to a path or "@name". The caller owns it. Results as those of
- * tw_consumer_connect(). */
-TW_MUST_USE int tw_consumer_socket_open(const char *address, int *ret_fd);
+/* A stream socket connected to an address as in tw_consumer_connect(), whose results these are,
+ * after at most limit_ms. The caller owns it. */
+TW_MUST_USE int tw_consumer_socket_open(const char *address, uint32_t limit_ms, int *ret_fd);

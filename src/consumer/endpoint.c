@@ -60,11 +60,11 @@ int tw_consumer_new(int sock, tw_consumer_done_fn bound, void *user,
     return 0;
 }
 
-int tw_consumer_connect(const char *address, tw_consumer_done_fn bound, void *user,
-                        struct tw_consumer **ret_consumer)
+int tw_consumer_open(const char *address, uint32_t limit_ms, tw_consumer_done_fn bound, void *user,
+                     struct tw_consumer **ret_consumer)
 {
     int sock;
-    int rc = tw_consumer_socket_open(address, &sock);
+    int rc = tw_consumer_socket_open(address, limit_ms, &sock);
 
     if (rc)
         return rc;
@@ -72,6 +72,17 @@ int tw_consumer_connect(const char *address, tw_consumer_done_fn bound, void *us
     if (rc)
         tw_fd_close(&sock);
     return rc;
+}
+
+int tw_consumer_connect(const char *address, tw_consumer_done_fn bound, void *user,
+                        struct tw_consumer **ret_consumer)
+{
+    return tw_consumer_open(address, TW_CONSUMER_CONNECT_MS, bound, user, ret_consumer);
+}
+
+bool tw_consumer_dispatching(const struct tw_consumer *consumer)
+{
+    return consumer->dispatching;
 }
 
 int tw_consumer_fd(const struct tw_consumer *consumer)

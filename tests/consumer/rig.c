@@ -238,6 +238,67 @@ int call_nth(struct rig *rig, int which, struct told *told)
     return call_replied_nth(c, which, told);
 }
 
+static int wait_plain_nth(struct tw_consumer *c, int which, uint32_t ms, struct told *told)
+{
+    switch (which) {
+    case 1:
+        return tw_consumer_start_tracing_wait(c, ms);
+    case 2:
+        return tw_consumer_disable_tracing_wait(c, ms);
+    case 3:
+        return tw_consumer_flush_wait(c, 1, 0x34, ms);
+    case 4:
+        return tw_consumer_read_buffers_wait(c, on_packet, told, ms);
+    case 5:
+        return tw_consumer_free_buffers_wait(c, ms);
+    case 9:
+        return tw_consumer_change_trace_config_wait(c, tw_bytes_of_str("d"), ms);
+    default:
+        return tw_consumer_detach_wait(c, "key", ms);
+    }
+}
+
+static int wait_answer_nth(struct tw_consumer *c, int which, uint32_t ms, struct tw_answer *answer)
+{
+    struct tw_clone_args args = {.session_id = TW_CLONE_FOR_BUGREPORT, .for_bugreport = true};
+
+    switch (which) {
+    case 0:
+        return tw_consumer_enable_tracing_wait(c, tw_bytes_of_str("c"), -1, ms, answer);
+    case 6:
+        return tw_consumer_query_service_state_wait(c, false, ms, answer);
+    case 7:
+        return tw_consumer_query_capabilities_wait(c, ms, answer);
+    case 8:
+        return tw_consumer_observe_events_wait(c, 2, ms, answer);
+    case 11:
+        return tw_consumer_attach_wait(c, "key", ms, answer);
+    case 12:
+        return tw_consumer_get_trace_stats_wait(c, ms, answer);
+    case 13:
+        return tw_consumer_save_trace_for_bugreport_wait(c, ms, answer);
+    case 14:
+        return tw_consumer_clone_session_wait(c, &args, -1, ms, answer);
+    default:
+        return tw_consumer_await_end_wait(c, ms, answer);
+    }
+}
+
+int wait_nth(struct tw_consumer *consumer, int which, uint32_t timeout_ms, struct told *told)
+{
+    struct tw_answer answer = {0};
+
+    if ((which >= 1 && which <= 5) || which == 9 || which == 10) {
+        told->result = wait_plain_nth(consumer, which, timeout_ms, told);
+        return told->result;
+    }
+    told->result = wait_answer_nth(consumer, which, timeout_ms, &answer);
+    if (told->result == 0)
+        keep(told, (struct tw_bytes){.p = answer.p, .n = answer.n});
+    free(answer.p);
+    return told->result;
+}
+
 struct tw_frame any_request(struct rig *rig)
 {
     struct tw_frame frame;

@@ -58,5 +58,8 @@ void assert_over(struct rig *rig);
 /* One of the N_CALLS calls. */
 int call_nth(struct rig *rig, int which, struct told *told);
 
+/* The same call, which waits. What it is told goes to told as well. */
+int wait_nth(struct tw_consumer *consumer, int which, uint32_t timeout_ms, struct told *told);
+
 /* The next request, whatever it calls. */
 struct tw_frame any_request(struct rig *rig);

@@ -118,7 +118,7 @@ static void answer_bind(uint64_t id)
 
 static void answer(const struct tw_frame *frame)
 {
-    static const uint8_t patch[] = {2 << 3, 1}, emulate[] = {3 << 3, 1};
+    static const uint8_t adopted[] = {1 << 3, 1}, patch[] = {2 << 3, 1}, emulate[] = {3 << 3, 1};
     uint32_t method = frame->invoke.method_id;
     struct tw_bytes body = {0};
 
@@ -128,6 +128,8 @@ static void answer(const struct tw_frame *frame)
         return;
     if (method == TW_PRODUCER_INITIALIZE_CONNECTION && peer.how & PEER_EMULATION)
         body = (struct tw_bytes){emulate, sizeof(emulate)};
+    else if (method == TW_PRODUCER_INITIALIZE_CONNECTION && peer.how & PEER_ADOPTED)
+        body = (struct tw_bytes){adopted, sizeof(adopted)};
     else if (method == TW_PRODUCER_INITIALIZE_CONNECTION && peer.how & PEER_PATCH)
         body = (struct tw_bytes){patch, sizeof(patch)};
     send_reply(frame->request_id, REPLY_SUCCESS | REPLY_BODY, body, -1);

@@ -7,12 +7,13 @@
 
 /* How it behaves towards what comes from then on. */
 enum {
-    PEER_MUTE = 1,      /* answers nothing */
-    PEER_DEAF = 2,      /* does not even read */
-    PEER_NO_BIND = 4,   /* knows no such service */
-    PEER_FEW = 8,       /* has the first methods only */
-    PEER_PATCH = 16,    /* lets the producer patch what is in the shared memory */
-    PEER_EMULATION = 32 /* shares none */
+    PEER_MUTE = 1,       /* answers nothing */
+    PEER_DEAF = 2,       /* does not even read */
+    PEER_NO_BIND = 4,    /* knows no such service */
+    PEER_FEW = 8,        /* has the first methods only */
+    PEER_PATCH = 16,     /* lets the producer patch what is in the shared memory */
+    PEER_EMULATION = 32, /* shares none */
+    PEER_ADOPTED = 64,   /* says that it took the producer's own, whether there was any or not */
 };
 /* A reply: which method's last call it answers, and how. */
 enum {

@@ -8,14 +8,14 @@ from vectors.encode import b, u
  PACKET, EVENT, FAULT) = range(15)
 GOOD, SMALL, NO_MEMORY, MEMORIES = 0, 1, 2, 17
 LAST = 32
-BATCHING, DEADLINE, MEDDLES, LATER = 8, 16, 32, 64
-MUTE, DEAF, NO_BIND, FEW, PATCH, EMULATION = 1, 2, 4, 8, 16, 32
+BATCHING, DEADLINE, MEDDLES, LATER, EARLY = 8, 16, 32, 64, 128
+MUTE, DEAF, NO_BIND, FEW, PATCH, EMULATION, ADOPTED = 1, 2, 4, 8, 16, 32, 64
 SUCCESS, MORE, BODY, WITH_FD = 16, 32, 64, 128
 DROP, STALL, STALL_THEN_DROP = 64, 128, 192
 FLUSH = 128
 NEST, UNNEST, NUMBER, BYTES = 0, 64, 128, 192
 METHODS = 11
-CALLS = 14  # that can be made to fail, besides allocations
+FAILING = 14  # calls that can fail, besides allocations
 
 
 def op(what, arg=0, body=b""):
@@ -90,6 +90,20 @@ def ordinary():
     yield op(SERVICE, PATCH) + WRITING + packet(0, bytes([NEST] * 3 + [BYTES + 6, UNNEST] * 3)) + END
     yield WRITING + packet(0, bytes([NEST] * 12)) + packet(0, bytes([NEST, BYTES + 7] * 4)) + END
     yield open_anew(LATER) + WRITING + END + op(SOURCE, 192 | 1) + work()
+
+
+def early():
+    for how in 0, PATCH, EMULATION, ADOPTED, MUTE, NO_BIND:
+        for name in b"a", b"b":
+            for more in b"", b(99, b""), b(99, b"1"):
+                begun = op(OPEN, EARLY) + op(SERVICE, how) + writer(0, 0) + packet() * 3
+                for kind in GOOD, NO_MEMORY:
+                    yield begun + work() + share(kind) + start(1, name, more=more) + packet() + (
+                        writer(1) + packet(1) + flush() + op(TIME, 60) + END)
+                yield begun + work() + op(TIME, 60) + packet() + work() + op(HANG_UP) + packet()
+    for nth in range(1, 40):
+        yield op(FAULT, nth) + op(OPEN, EARLY) + writer(0, 0) + packet() + work() + op(FAULT, nth) + (
+            share() + start() + packet() + END)
 
 
 def sources():
@@ -168,7 +182,7 @@ def faults():
         yield op(FAULT, nth) + open_anew() + WRITING + op(FAULT, nth // 2 + 1) + WRITING
         yield work() + op(FAULT, nth) + share() + start() + writer() + packet() + op(FAULT, nth) + (
             EVENTS + ALL_EVENTS + op(SOURCE, 128) + op(SOURCE, 0) + END)
-    for call in range(CALLS):
+    for call in range(FAILING):
         for nth in range(1, 8):
             for error in 0, 1, 9:
                 yield op(FAULT, nth, bytes([call, error])) + open_anew() + WRITING + op(TIME, 20) + UP
@@ -176,7 +190,7 @@ def faults():
 
 
 def hostile_service_seeds():
-    for make in ordinary, sources, commands, answers, emulated, foreign, memory, faults:
+    for make in ordinary, early, sources, commands, answers, emulated, foreign, memory, faults:
         yield from make()
 
 

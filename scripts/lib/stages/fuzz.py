@@ -68,12 +68,12 @@ def stage_long_fuzz():
     fuzz_all(LONG_SECONDS, list(PRESETS))
 
 
-@stage(41, "coverage", "what the corpus alone reaches")
+@stage(41, "coverage", "what the corpus reaches, of the clients with their tests")
 def stage_coverage():
     if not build("coverage", target="fuzzers"):
         return
     start = time.monotonic()
     status, output = run(["scripts/coverage", "--list"], 600)
-    shown = re.findall(r"^((?:service )?(?:lines|branches)|legal cells|illegal cells) .*? (\S+ %)", output, re.M)
+    shown = re.findall(r"^((?:service |clients )?(?:lines|branches)|legal cells|illegal cells) .*? (\S+ %)", output, re.M)
     report.check(f"coverage: {', '.join(' '.join(s) for s in shown)}", status == 0 and shown, output,
                  time.monotonic() - start)

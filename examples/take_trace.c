@@ -4,103 +4,68 @@
  *
  *     example_take_trace /tmp/perfetto-consumer out.pftrace
  *
- * Each call to the service is answered later, in a function of ours: bound, ended, done in this
- * order. Between them the program only waits.
+ * It has nothing else to do meanwhile, and so uses the calls that wait. The file gets its name when
+ * all of the trace is in it.
  */
-#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tracewire/consumer.h"
 
-struct trace {
-    struct tw_consumer *consumer;
-    FILE *file;
-    int n_packets, result;
-    bool over;
-};
+enum { WAIT_MS = 10000 }; /* for any answer */
 
-static void on_done(void *user, int result)
-{
-    struct trace *trace = user;
+/* A TraceConfig: buffers (1) with size_kb (1) 4096; data_sources (2) with config (1) with name (1);
+ * duration_ms (3) 1000. */
+static const uint8_t config[] = {1 << 3 | 2, 3,    1 << 3,     0x80, 0x20,           /* buffers */
+                                 2 << 3 | 2, 15,   1 << 3 | 2, 13,   1 << 3 | 2, 11, /* sources */
+                                 't',        'r',  'a',        'c',  'k',        '_',
+                                 'e',        'v',  'e',        'n',  't', /* */
+                                 3 << 3,     0xe8, 7};
 
-    trace->result = result;
-    trace->over = true;
-}
-
-/* A trace file is packets, each as field 1 of the message Trace. */
+/* A failure is said again when the file is closed. */
 static void on_packet(void *user, struct tw_bytes packet)
 {
-    struct trace *trace = user;
-    size_t n = packet.n;
-
-    fputc(1 << 3 | 2, trace->file);
-    for (; n >= 0x80; n >>= 7)
-        fputc((int)(n & 0x7f) | 0x80, trace->file);
-    fputc((int)n, trace->file);
-    fwrite(packet.p, 1, packet.n, trace->file);
-    trace->n_packets++;
+    if (tw_trace_file_packet(user, packet))
+        return;
 }
 
-static void on_ended(void *user, int result, struct tw_bytes error)
+static int take(struct tw_consumer *consumer, struct tw_trace_file *file)
 {
-    struct trace *trace = user;
+    struct tw_answer error;
+    int rc = tw_consumer_enable_tracing_wait(consumer, (struct tw_bytes){config, sizeof(config)},
+                                             -1, WAIT_MS, &error);
 
+    if (rc)
+        return rc;
     if (error.n)
         fprintf(stderr, "the service says: %.*s\n", (int)error.n, (const char *)error.p);
-    if (!result)
-        result = tw_consumer_read_buffers(trace->consumer, on_packet, on_done, trace);
-    if (result)
-        on_done(trace, result);
-}
-
-static void on_bound(void *user, int result)
-{
-    /* A TraceConfig: buffers (1) with size_kb (1) 4096; data_sources (2) with config (1) with name
-     * (1); duration_ms (3) 1000. */
-    static const uint8_t config[] = {
-        1 << 3 | 2, 3,    1 << 3,     0x80, 0x20,                                     /* buffers */
-        2 << 3 | 2, 15,   1 << 3 | 2, 13,   1 << 3 | 2, 11,                           /* sources */
-        't',        'r',  'a',        'c',  'k',        '_', 'e', 'v', 'e', 'n', 't', /* */
-        3 << 3,     0xe8, 7};
-    struct trace *trace = user;
-
-    if (!result)
-        result = tw_consumer_enable_tracing(
-            trace->consumer, (struct tw_bytes){config, sizeof(config)}, -1, on_ended, trace);
-    if (result)
-        on_done(trace, result);
-}
-
-static void run(struct trace *trace)
-{
-    while (!trace->over && !tw_consumer_dispatch(trace->consumer)) {
-        struct pollfd fd = {.fd = tw_consumer_fd(trace->consumer),
-                            .events = (short)tw_consumer_events(trace->consumer)};
-
-        if (!trace->over)
-            poll(&fd, 1, -1);
-    }
+    free(error.p);
+    return tw_consumer_read_buffers_wait(consumer, on_packet, file, WAIT_MS);
 }
 
 int main(int argc, char **argv)
 {
-    struct trace trace = {.result = TW_E_CLOSED};
+    struct tw_consumer *consumer = NULL;
+    struct tw_trace_file *file = NULL;
+    int rc, closed;
 
     if (argc != 3) {
         fprintf(stderr, "usage: example_take_trace SOCKET FILE\n");
         return 2;
     }
-    trace.file = fopen(argv[2], "wbe");
-    if (!trace.file || tw_consumer_connect(argv[1], on_bound, &trace, &trace.consumer)) {
-        perror(trace.file ? argv[1] : argv[2]);
-        return 1;
+    rc = tw_consumer_connect_wait(argv[1], WAIT_MS, &consumer);
+    if (!rc)
+        rc = tw_trace_file_open(argv[2], NULL, &file);
+    if (!rc) {
+        rc = take(consumer, file);
+        closed = tw_trace_file_close(file, rc == 0);
+        rc = rc ? rc : closed;
     }
-    run(&trace);
-    tw_consumer_free(trace.consumer);
-    if (fclose(trace.file) || trace.result) {
-        fprintf(stderr, "no trace (%d)\n", trace.result);
-        return 1;
-    }
-    printf("%d packets\n", trace.n_packets);
-    return 0;
+    if (rc)
+        fprintf(stderr, "no trace (%d)\n", rc);
+    else
+        printf("%llu packets\n", (unsigned long long)tw_trace_file_packets(file));
+    tw_trace_file_free(file);
+    tw_consumer_free(consumer);
+    return rc != 0;
 }

@@ -55,7 +55,9 @@ struct tw_producer {
     struct tw_client client; /* valid unless down */
     uint64_t taken;          /* bytes that the service has taken, when last looked at */
     struct tw_arbiter *arbiter;
-    bool own_memory; /* ours, made before there was a connection */
+    struct tw_writer_reg *registered; /* writers whose chunks are to be scraped here */
+    struct tw_smb_walk walk;          /* where that stands */
+    bool own_memory;                  /* ours, made before there was a connection */
     struct tw_startup *startups;
 
     struct tw_data_source *sources;
@@ -104,6 +106,15 @@ void tw_endpoint_drop_memory(struct tw_producer *p);
 /* Of the loop: the arbiter's descriptor, the batch's timer. */
 void tw_endpoint_on_wake(struct tw_io *io, uint32_t events);
 void tw_endpoint_on_batch(struct tw_timer *timer);
+
+/* ---- scrape.c ---- */
+
+/* The service knows the writer, and no more. */
+void tw_endpoint_writer_registered(struct tw_producer *p, struct tw_writer_reg *reg);
+void tw_endpoint_writer_gone(struct tw_producer *p, const struct tw_writer_reg *reg);
+/* The next request with what is finished in a chunk that is being written, in p->frame; false when
+ * that was all. Nothing where the service can look itself. */
+bool tw_endpoint_scrape(struct tw_producer *p, struct tw_writer *w);
 
 /* ---- answers.c ---- */
 

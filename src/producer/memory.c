@@ -148,6 +148,8 @@ void tw_endpoint_drop_memory(struct tw_producer *p)
     tw_arbiter_unref(p->arbiter);
     p->arbiter = NULL;
     p->own_memory = false;
+    p->registered = NULL;
+    p->walk = (struct tw_smb_walk){0};
     free(p->frame);
     p->frame = NULL;
 }

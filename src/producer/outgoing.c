@@ -147,6 +147,7 @@ static void send_new_writers(struct tw_producer *p)
         tw_put_u64(&w, 1, reg->id);
         tw_put_u64(&w, 2, target_buffer);
         call_writer(p, TW_PRODUCER_REGISTER_TRACE_WRITER, &w);
+        tw_endpoint_writer_registered(p, reg);
     }
 }
 
@@ -219,8 +220,10 @@ static void send_commits(struct tw_producer *p)
 static void send_flush_done(struct tw_producer *p)
 {
     uint8_t buf[SMALL_REQUEST_MAX];
-    struct tw_writer w = tw_writer_of(buf, sizeof(buf));
+    struct tw_writer w = tw_writer_of(buf, sizeof(buf)), chunk;
 
+    while (p->flush_id && has_room(p) && tw_endpoint_scrape(p, &chunk))
+        send_commit(p, &chunk);
     if (!p->flush_id || !has_room(p))
         return;
     tw_put_u64(&w, 3, p->flush_id);
@@ -234,6 +237,7 @@ static void send_gone_writers(struct tw_producer *p)
 
     while (has_room(p) && (reg = tw_startup_take_gone(p))) {
         send_number(p, TW_PRODUCER_UNREGISTER_TRACE_WRITER, reg->id);
+        tw_endpoint_writer_gone(p, reg);
         tw_arbiter_free_writer(p->arbiter, reg);
     }
 }

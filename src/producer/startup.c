@@ -20,6 +20,13 @@ static struct tw_startup *find(const struct tw_producer *p, uint32_t target_buff
     return s;
 }
 
+uint32_t tw_startup_target(const struct tw_producer *p, uint32_t target_buffer)
+{
+    const struct tw_startup *s = find(p, target_buffer);
+
+    return s ? s->target_buffer : target_buffer;
+}
+
 bool tw_startup_waits(const struct tw_producer *p)
 {
     for (const struct tw_startup *s = p->startups; s; s = s->next)

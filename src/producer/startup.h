@@ -39,6 +39,8 @@ struct tw_instance *tw_startup_bind(struct tw_producer *p, const struct tw_data_
                                     struct tw_bytes config, uint32_t target_buffer);
 /* No session comes for it any more. */
 void tw_startup_give_up(struct tw_producer *p, const struct tw_instance *instance);
+/* The buffer that this number stands for by now. */
+uint32_t tw_startup_target(const struct tw_producer *p, uint32_t target_buffer);
 /* All of them: the memory goes. What is held is lost. */
 void tw_startup_forget(struct tw_producer *p);
 /* In a child of fork(). */

@@ -46,6 +46,17 @@ static void every_packet_comes_where_no_memory_is_shared(void **state)
     }
 }
 
+static size_t count_numbers(struct stage *s)
+{
+    struct rig_trace trace = rig_read(s->consumer);
+    size_t n = 0;
+
+    assert_true(trace.whole);
+    while (rig_kind(&trace, TW__TRACE_PACKET__DATA_FOR_TESTING, n))
+        n++;
+    return n;
+}
+
 /* Chunks that a packet has left are patched here as long as they are here, else by the service. */
 static void sizes_that_come_late_are_filled_in(void **state)
 {
@@ -111,11 +122,45 @@ static void a_service_that_takes_nothing_costs_packets_that_are_counted(void **s
     stage_end(&s);
 }
 
+/* Nobody hands over the chunk that a writer has begun, and the service cannot look. */
+static void a_flush_brings_what_is_finished(void **state)
+{
+    REQ("TW-PROD-079");
+    struct tw_trace_writer *writers[3];
+    struct stage s;
+
+    (void)state;
+    stage_init(&s);
+    s.remote = true;
+    s.config.scraping = TW_SCRAPING_ON;
+    stage_open(&s);
+    stage_turn(&s);
+    stage_trace(&s, 1024);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(tw_writer_new(&writers[i], s.instance, TW_EXHAUSTED_DROP), 0);
+        assert_int_equal(stage_write(writers[i], i, 100), 0);
+        assert_int_equal(stage_write(writers[i], i + 10, 100), 0);
+    }
+    stage_turn(&s);
+    (void)rig_send(s.consumer, TW_CONSUMER_FLUSH, NULL);
+    stage_turn(&s);
+    assert_int_equal(count_numbers(&s), 3); /* but for the last that was begun */
+    /* The chunks come again, and their packets once. */
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(stage_write(writers[i], i, 100), 0);
+        tw_writer_free(writers[i]);
+    }
+    stage_turn(&s);
+    assert_int_equal(count_numbers(&s), 6);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         tw_unit_test(every_packet_comes_where_no_memory_is_shared),
         tw_unit_test(sizes_that_come_late_are_filled_in),
+        tw_unit_test(a_flush_brings_what_is_finished),
         tw_unit_test(a_service_that_takes_nothing_costs_packets_that_are_counted),
     };
 

@@ -7,9 +7,12 @@
 #include "tests/harness.h"
 #include "tests/producer/stage.h"
 
-static void begin(struct stage *s)
+static void begin(struct stage *s, bool remote)
 {
-    stage_begin(s, false);
+    stage_init(s);
+    s->remote = remote;
+    s->config.scraping = TW_SCRAPING_ON;
+    stage_open(s);
     assert_int_equal(tw_producer_start_thread(s->producer), 0);
     STAGE_UNTIL(s, tw_producer_connected(s->producer));
 }
@@ -74,6 +77,7 @@ static void write_elsewhere(struct stage *s, uint32_t end)
         int r = tw_producer_register(s->producer, &other);
 
         tw_producer_stats(s->producer, &stats);
+        (void)rig_send(s->consumer, TW_CONSUMER_FLUSH, NULL);
         stage_wait(s);
         assert_true(r == 0 || r == TW_E_LIMIT); /* its thread is behind */
         if (!r)
@@ -90,16 +94,19 @@ static void a_producer_with_a_thread_is_for_every_thread(void **state)
 {
     REQ("TW-PROD-077");
     REQ("TW-PROD-076");
-    struct stage s;
 
     (void)state;
-    begin(&s);
-    trace(&s);
-    write_elsewhere(&s, 3000);
-    assert_true(rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
-    STAGE_UNTIL(&s, s.stops == 1);
-    stage_assert_numbers(&s, 0, 3000);
-    stage_end(&s);
+    for (int remote = 0; remote < 2; remote++) { /* where it scrapes its memory itself */
+        struct stage s;
+
+        begin(&s, remote);
+        trace(&s);
+        write_elsewhere(&s, 3000);
+        assert_true(rig_call(s.consumer, TW_CONSUMER_DISABLE_TRACING, NULL)->success);
+        STAGE_UNTIL(&s, s.stops == 1);
+        stage_assert_numbers(&s, 0, 3000);
+        stage_end(&s);
+    }
 }
 
 /* The memory was made by this thread and not by the one that sends what is in it. */
@@ -129,7 +136,7 @@ static void what_is_not_for_a_thread_is_refused(void **state)
     struct stage s;
 
     (void)state;
-    begin(&s);
+    begin(&s, false);
     assert_int_equal(tw_producer_start_thread(s.producer), TW_E_EXISTS);
     assert_int_equal(tw_producer_dispatch(s.producer, -1), TW_E_INVALID);
     /* No answer comes any more. */
@@ -150,7 +157,7 @@ static void producers_in_one_process_share_nothing(void **state)
     struct stage one, other;
 
     (void)state;
-    begin(&one);
+    begin(&one, false);
     stage_begin(&other, false);
     stage_turn(&other); /* this one without a thread */
     trace(&one);

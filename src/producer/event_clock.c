@@ -6,8 +6,6 @@
 /* Field numbers of TracePacket and ClockSnapshot. */
 enum {
     PACKET_CLOCK_SNAPSHOT = 6,
-    PACKET_TIMESTAMP = 8,
-    PACKET_TIMESTAMP_CLOCK_ID = 58,
     SNAPSHOT_CLOCKS = 1,
     CLOCK_ID = 1,
     CLOCK_TIMESTAMP = 2,
@@ -58,19 +56,10 @@ void tw_event_clock_stamp(struct tw_event_clock *clock, struct tw_trace_writer *
     REQ("TW-EVT-023");
     uint64_t ticks;
 
-    if (clock->id != TW_CLOCK_INCREMENTAL) {
-        tw_writer_u64(writer, PACKET_TIMESTAMP, now_ns / clock->unit_ns);
+    if (tw_event_clock_next(clock, now_ns, &ticks)) {
+        tw_writer_u64(writer, TW_PACKET_TIMESTAMP, ticks);
         return;
     }
-    if (now_ns < clock->last_ns) { /* a delta cannot go back */
-        tw_writer_u64(writer, PACKET_TIMESTAMP, now_ns);
-        tw_writer_u64(writer, PACKET_TIMESTAMP_CLOCK_ID, TW_CLOCK_BOOTTIME);
-        return;
-    }
-    /* What is less than a tick is not forgotten, but comes with a later packet. */
-    ticks = now_ns - clock->last_ns;
-    if (clock->unit_ns > 1) /* mostly it is 1, and a division takes as long as all the rest */
-        ticks /= clock->unit_ns;
-    clock->last_ns += ticks * clock->unit_ns;
-    tw_writer_u64(writer, PACKET_TIMESTAMP, ticks);
+    tw_writer_u64(writer, TW_PACKET_TIMESTAMP, now_ns);
+    tw_writer_u64(writer, TW_PACKET_TIMESTAMP_CLOCK_ID, TW_CLOCK_BOOTTIME);
 }

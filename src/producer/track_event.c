@@ -124,23 +124,32 @@ static void put_name(struct writing *x)
 
 /* ---- numbers ---- */
 
-/* Those of an event: type, category, name and track. */
-struct head {
-    uint8_t p[4 * TW_RAW_FIELD_MAX];
-    size_t n;
-};
+/* Those of an event: type, category, name and track. Their size takes one byte. */
+enum { HEAD_MAX = 4 * TW_RAW_FIELD_MAX };
 
-static void make_head(struct head *head, const struct writing *x)
+_Static_assert(HEAD_MAX < 0x80, "a varint of one byte");
+
+/* Where the next byte goes; HEAD_MAX at most. */
+static uint8_t *put_head(uint8_t *p, const struct writing *x)
 {
-    uint8_t *p = tw_raw_field(head->p, EVENT_TYPE, TW_WIRE_VARINT, x->event->type);
-
+    p = tw_raw_field(p, EVENT_TYPE, TW_WIRE_VARINT, x->event->type);
     if (x->category_iid)
         p = tw_raw_field(p, EVENT_CATEGORY_IIDS, TW_WIRE_VARINT, x->category_iid);
     if (x->name_iid)
         p = tw_raw_field(p, EVENT_NAME_IID, TW_WIRE_VARINT, x->name_iid);
     if (x->track)
         p = tw_raw_field(p, EVENT_TRACK_UUID, TW_WIRE_VARINT, x->track);
-    head->n = (size_t)(p - head->p);
+    return p;
+}
+
+/* An event that is all numbers, where there is room for it. */
+static void write_head(struct writing *x)
+{
+    struct tw_trace_writer *w = x->ev->writer;
+    uint8_t *p = tw_raw_varint(w->p, TW_PACKET_TRACK_EVENT << 3 | TW_WIRE_LEN), *size = p++;
+
+    w->p = put_head(p, x);
+    *size = (uint8_t)(w->p - p);
 }
 
 static void put_value(struct tw_trace_writer *w, const struct tw_extra *value)
@@ -155,13 +164,12 @@ static void put_value(struct tw_trace_writer *w, const struct tw_extra *value)
 static void write_whole(struct writing *x)
 {
     struct tw_trace_writer *w = x->ev->writer;
-    struct head head;
+    uint8_t head[HEAD_MAX];
 
     tell_of_strings(x);
     look_up(x);
-    make_head(&head, x);
     tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
-    tw_trace_writer_put(w, head.p, head.n);
+    tw_trace_writer_put(w, head, (size_t)(put_head(head, x) - head));
     if (!x->category_iid)
         put_categories(x);
     if (!x->name_iid)
@@ -178,14 +186,10 @@ static int write_event(struct writing *x)
 
     look_up(x);
     tw_sequence_begin_packet(x->ev, x->said.at);
-    if (__builtin_expect(is_known(x), 1)) {
-        struct head head;
-
-        make_head(&head, x);
-        tw_writer_bytes(w, TW_PACKET_TRACK_EVENT, (struct tw_bytes){head.p, head.n});
-    } else {
+    if (__builtin_expect(is_known(x) && tw_packet_has_room(w, 2 + HEAD_MAX), 1))
+        write_head(x);
+    else
         write_whole(x);
-    }
     return tw_writer_end(w);
 }
 

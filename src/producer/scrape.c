@@ -9,7 +9,7 @@
 
 static bool scrapes(const struct tw_producer *p)
 {
-    return p->inlined && p->config.scraping == TW_SCRAPING_ON;
+    return p->inlined && p->arbiter && p->config.scraping == TW_SCRAPING_ON;
 }
 
 void tw_endpoint_writer_registered(struct tw_producer *p, struct tw_writer_reg *reg)
@@ -54,8 +54,8 @@ static void copy_fragments(uint8_t *dst, const struct tw_smb_chunk *chunk, uint3
         at += TW_WIRE_SIZE_BYTES;
         if (tw_read_varint(&reader, &size) || size > chunk->payload_size - at)
             return;
-        tw_shared_copy(dst + at, tw_shared_at(chunk->payload, at), size);
-        at += size;
+        tw_shared_copy(dst + at, tw_shared_at(chunk->payload, at), (size_t)size);
+        at += (size_t)size;
     }
 }
 

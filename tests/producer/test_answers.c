@@ -140,6 +140,28 @@ static void every_sync_is_refused_when_the_connection_ends(void **state)
     }
 }
 
+/* ---- what it asks for too early ---- */
+
+static void a_flush_before_there_is_memory_is_answered(void **state)
+{
+    REQ("TW-PROD-079");
+
+    (void)state;
+    for (int emulation = 0; emulation < 2; emulation++) {
+        struct world w;
+
+        world_prepare(&w);
+        world_listen(&w);
+        w.emulation = emulation;
+        w.config.scraping = TW_SCRAPING_ON;
+        world_open(&w);
+        world_bring_up(&w);
+        world_command(&w, 5, 1, 7, world_no_bytes, -1);
+        UNTIL(&w, w.flush_done == 7);
+        world_deinit(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +169,7 @@ int main(void)
         tw_unit_test(syncs_are_answered_in_their_order),
         tw_unit_test(a_sync_comes_behind_what_was_written),
         tw_unit_test(every_sync_is_refused_when_the_connection_ends),
+        tw_unit_test(a_flush_before_there_is_memory_is_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,6 +184,8 @@ static void answer(struct world *w, const struct tw_host_call *call)
         assert_int_equal(tw_host_reply(&w->host, call->request_id, NULL, false, -1), 0);
         return;
     }
+    if (call->method == TW_PRODUCER_INITIALIZE_CONNECTION && w->emulation)
+        tw_put_bool(&body, 3, true);
     if (call->method == TW_PRODUCER_REGISTER_DATA_SOURCE && w->error)
         tw_put_str(&body, 1, w->error);
     world_reply(w, call->request_id, (struct tw_bytes){buf, tw_writer_size(&body)}, false, -1);

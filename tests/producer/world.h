@@ -30,6 +30,7 @@ struct world {
     uint64_t source_id, source_extra; /* of the last descriptor: id, and bytes of field 8 */
     uint64_t flush_done;
     uint32_t moves;
+    bool emulation;    /* no memory is shared */
     bool mute;         /* no call is answered */
     uint32_t refused;  /* a method that is answered without success and body */
     const char *error; /* of RegisterDataSourceResponse; NULL: none */

@@ -252,6 +252,38 @@ static void memory_that_is_short_is_told(void **state)
         }
 }
 
+static void memory_that_is_short_for_a_connection_is_told(void **state)
+{
+    struct tw_sock_access access = {0600, (gid_t)-1};
+    struct tw_consumer *consumer = NULL;
+    char name[64];
+    int listener, rc;
+    bool fired = true;
+
+    (void)state;
+    snprintf(name, sizeof(name), "@tracewire.short.%d", (int)getpid());
+    assert_int_equal(tw_sock_listen(name, &access, &listener), 0);
+    for (unsigned nth = 1; fired; nth++) {
+        faults_arm(nth);
+        rc = tw_consumer_connect_wait(name, 0, &consumer);
+        fired = faults_disarm();
+        assert_int_equal(rc, fired ? -ENOMEM : -ETIMEDOUT);
+    }
+    assert_null(consumer);
+    tw_fd_close(&listener);
+}
+
+static void a_socket_that_is_refused_is_told(void **state)
+{
+    struct tw_consumer *consumer = NULL;
+
+    (void)state;
+    faults_plan(&(struct fault_plan){.what = FAULT_socket, .nth = 1, .error = EMFILE});
+    assert_int_equal(tw_consumer_connect_wait("@tracewire.none", 0, &consumer), -EMFILE);
+    assert_true(faults_disarm());
+    assert_null(consumer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +300,8 @@ int main(void)
         tw_unit_test(connecting_takes_no_longer_than_told),
         tw_unit_test(a_service_may_be_reached_by_tcp),
         tw_unit_test(memory_that_is_short_is_told),
+        tw_unit_test(memory_that_is_short_for_a_connection_is_told),
+        tw_unit_test(a_socket_that_is_refused_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,13 @@ static void on_clear(void *user, struct tw_instance *instance)
     CHECK(run.producer && tw_instance_state_generation(instance) > 0);
 }
 
+static void on_refused(void *user, struct tw_bytes why)
+{
+    (void)user;
+    CHECK(run.producer);
+    input_touch(why);
+}
+
 static void on_link(void *user)
 {
     (void)user;
@@ -105,7 +112,11 @@ static void offer(const char *name, struct tw_bytes descriptor)
 {
     struct tw_data_source_config config = {
         .name = name,
-        .ops = {NULL, on_start, on_stop, on_flush, on_clear},
+        .ops = {.start = on_start,
+                .stop = on_stop,
+                .flush = on_flush,
+                .clear_incremental_state = on_clear,
+                .refused = on_refused},
         .handles_incremental_state_clear = true,
         .descriptor = descriptor,
     };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The producer's end of the connection, shared by the files that make it up: endpoint.c
- * (the connection and life cycle), connect.c (getting one), source.c (what we offer), commands.c
- * (what the service wants), outgoing.c (what we send).
+ * (the connection and life cycle), connect.c (getting one), memory.c (where chunks lie), source.c
+ * (what we offer), commands.c (what the service wants), outgoing.c (what we send), answers.c (what
+ * comes back), scrape.c (what else a flush brings), startup.c (before a session), thread.c (a
+ * thread for all of it).
  */
 #pragma once
 

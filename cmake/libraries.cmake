@@ -88,7 +88,7 @@ file(GLOB amalgamated CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/src/wire/field.* ${PROJECT_SOURCE_DIR}/src/frame/codec*)
 add_custom_command(
   OUTPUT ${TW_AMALGAM}/tw_frame.c ${TW_AMALGAM}/tw_frame.h
-  COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/amalgamate ${TW_AMALGAM}
+  COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/amalgamate frame ${TW_AMALGAM}
   DEPENDS ${PROJECT_SOURCE_DIR}/scripts/amalgamate ${amalgamated}
   COMMENT "Joining the frame codec into two files"
   VERBATIM)

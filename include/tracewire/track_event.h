@@ -453,8 +453,6 @@ static inline void tw_event_end_scope(const struct tw_category *const *begun)
         TW_EVENT_END(*begun);
 }
 
-#pragma GCC visibility pop
-
 #ifdef __cplusplus
 }
 
@@ -485,3 +483,5 @@ class tw_event_scope
         __attribute__((unused, cleanup(tw_event_end_scope))) =                                     \
             tw_event_begin_scope((category), (name))
 #endif
+
+#pragma GCC visibility pop

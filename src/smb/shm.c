@@ -137,8 +137,8 @@ static int adopt(int fd, enum tw_shm_seals seals, volatile struct tw_shared **re
 
 int tw_shm_adopt(struct tw_shm *ret_shm, int *fd, enum tw_shm_seals seals)
 {
-    volatile struct tw_shared *p;
-    size_t size;
+    volatile struct tw_shared *p = NULL;
+    size_t size = 0;
     int r;
 
     if (*fd < 0)

@@ -172,6 +172,9 @@ def memory():
                 yield RUNNING + writer() + op(CHANGES, 0, list_) + packet() * 2 + op(PACKET, FLUSH) + END
                 yield op(SERVICE, PATCH) + open_anew(5) + RUNNING + writer() + packet(0, bytes([NEST])) + (
                     op(CHANGES, 0, list_) + packet(0, bytes([NEST, BYTES + 7, UNNEST]))) * 2 + END
+    for quiet in range(12):  # the last of many chunks is looked for, and its page has but one
+        yield open_anew(5) + share(SMALL) + start() + writer() + (packet() + op(PACKET, FLUSH)) * 3 + (
+            op(CHANGES, 0, bytes(quiet) + change(1, 0, 0x10000000)) + packet(0, bytes([BYTES + 3])) + END)
     for policy in DROP, STALL, STALL_THEN_DROP:
         yield work() + share(SMALL) + start() + writer(0, 1, policy) + (
             packet(0, bytes([BYTES + 5])) * 3 + work()) * 2 + op(MEMORY, 0, bytes(6)) + packet() + END

@@ -61,7 +61,7 @@ static void tell_names(struct tw_event_sequence *ev, const struct tw_extra *extr
             tw_tell_of(ev->writer, &ev->annotation_names, TW_INTERNED_ANNOTATION_NAMES,
                        tw_bytes_of_str(extra->name), open);
         if (has_members(extra))
-            tell_names(ev, extra->p, extra->number, depth + 1, open);
+            tell_names(ev, extra->p, (size_t)extra->number, depth + 1, open);
     }
 }
 
@@ -88,10 +88,10 @@ static void put_value(struct tw_event_sequence *ev, const struct tw_extra *extra
 
     switch (extra->kind) {
     case TW_EXTRA_DICT:
-        put_arguments(ev, ANNOTATION_DICT_ENTRIES, extra->p, extra->number);
+        put_arguments(ev, ANNOTATION_DICT_ENTRIES, extra->p, (size_t)extra->number);
         break;
     case TW_EXTRA_ARRAY:
-        put_arguments(ev, ANNOTATION_ARRAY_VALUES, extra->p, extra->number);
+        put_arguments(ev, ANNOTATION_ARRAY_VALUES, extra->p, (size_t)extra->number);
         break;
     case TW_EXTRA_STR:
         tw_writer_str(w, value_field[extra->kind], extra->p ? extra->p : "");

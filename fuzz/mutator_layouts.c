@@ -14,6 +14,7 @@
 static const char *const limits[] = {"2", "2", "2", "2", "2", "2", "2"};
 static const char *const pump[] = {"l", "l", "", "", "1", "", "", ""};
 static const char *const writer[] = {"1", "1", "1", "1", "1l", "1l", "1", "1l"};
+static const char *const packets[] = {"1"};
 static const char *const fd_queue[] = {"", "", "", ""};
 static const char *const trace_buffer[] = {"1", "1", "1", "1", "1", "1", "1", "11h", "16", "1"};
 static const char *const buffer_model[] = {"1f1",  "1f1", "1f1", "1f1", "1f1", "11f1",
@@ -70,6 +71,7 @@ static const struct mutator_layout layouts[] = {
     {.target = "limits", .fixed = 4, SHAPES(limits)},
     {.target = "pump", SHAPES(pump), .ops_of_frames = 1U << 0 | 1U << 1},
     {.target = "writer", .fixed = 1, SHAPES(writer)},
+    {.target = "packets", .fixed = 1, SHAPES(packets)},
     {.target = "fd_queue", SHAPES(fd_queue)},
     {.target = "trace_buffer", .fixed = 1, SHAPES(trace_buffer)},
     {.target = "buffer_model", .fixed = 1, SHAPES(buffer_model)},

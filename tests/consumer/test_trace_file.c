@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/harness.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,146 +16,35 @@
 #include "base/fd.h"
 #include "base/req.h"
 #include "fuzz/faults.h"
-#include "tracewire/consumer.h"
-
-enum { LARGE = 300000, OLD = 3 /* bytes of the older file */ };
-
-static char folder[128], path[160];
-static uint8_t bytes[LARGE];
-
-static int begin(void **state)
-{
-    const char *dir = getenv("TMPDIR");
-
-    snprintf(folder, sizeof(folder), "%s/tracewire-test-XXXXXX", dir ? dir : "/tmp");
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/trace", folder);
-    return tw_test_fds_before(state);
-}
-
-/* How many names there are in the folder, of which one that is not the file's. */
-static int names(char ret_other[NAME_MAX + 1])
-{
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    int n = 0;
-
-    assert_non_null(dir);
-    ret_other[0] = '\0';
-    while ((entry = readdir(dir))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        n++;
-        if (strcmp(entry->d_name, "trace") != 0)
-            snprintf(ret_other, NAME_MAX + 1, "%s", entry->d_name);
-    }
-    closedir(dir);
-    return n;
-}
-
-static int end(void **state)
-{
-    char other[NAME_MAX + 1], full[sizeof(folder) + sizeof(other)];
-
-    unlink(path);
-    while (names(other)) {
-        snprintf(full, sizeof(full), "%s/%s", folder, other);
-        assert_int_equal(unlink(full), 0);
-    }
-    assert_int_equal(rmdir(folder), 0);
-    return tw_test_fds_after(state);
-}
-
-static struct tw_bytes filled(size_t n, uint8_t value)
-{
-    memset(bytes, value, n);
-    return (struct tw_bytes){.p = bytes, .n = n};
-}
-
-static struct tw_trace_file *opened(const struct tw_trace_file_options *options)
-{
-    struct tw_trace_file *file;
-
-    assert_int_equal(tw_trace_file_open(path, options, &file), 0);
-    return file;
-}
-
-static void put(struct tw_trace_file *file, size_t n)
-{
-    assert_int_equal(tw_trace_file_packet(file, filled(n, 7)), 0);
-}
-
-/* An older file by the name. */
-static void put_old(void)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, "old", OLD), OLD);
-    tw_fd_close(&fd);
-}
-
-static off_t size_of(const char *name)
-{
-    struct stat st;
-
-    return stat(name, &st) == 0 ? st.st_size : -1;
-}
-
-static void assert_old(void)
-{
-    char text[OLD + 1] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    assert_true(fd >= 0);
-    assert_int_equal(read(fd, text, OLD), OLD);
-    tw_fd_close(&fd);
-    assert_string_equal(text, "old");
-    assert_int_equal(size_of(path), OLD);
-}
-
-/* How many packets, and that nothing is behind them. */
-static int packets_in(const char *name)
-{
-    struct tw_trace_reader *reader;
-    struct tw_trace_packet packet;
-    int rc, n = 0;
-
-    assert_int_equal(tw_trace_reader_open(name, &reader), 0);
-    while (!(rc = tw_trace_reader_next(reader, &packet)))
-        n++;
-    assert_int_equal(rc, TW_MORE);
-    tw_trace_reader_free(reader);
-    return n;
-}
+#include "place.h"
 
 static void packets_come_back_as_written(void **state)
 {
-    static const size_t sizes[] = {0, 1, 127, 128, LARGE, 20000, 16383, 16384, 262140, 5};
-    struct tw_trace_file *file = opened(NULL);
+    static const size_t sizes[] = {0, 1, 127, 128, PLACE_LARGE, 20000, 16383, 16384, 262140, 5};
+    struct tw_trace_file *file = place_opened(NULL);
     struct tw_trace_reader *reader;
     struct tw_trace_packet packet;
 
     (void)state;
     for (size_t i = 0; i < TW_ARRAY_LEN(sizes); i++)
-        assert_int_equal(tw_trace_file_packet(file, filled(sizes[i], (uint8_t)(i + 1))), 0);
+        assert_int_equal(tw_trace_file_packet(file, place_filled(sizes[i], (uint8_t)(i + 1))), 0);
     assert_int_equal(tw_trace_file_close(file, true), 0);
     assert_int_equal(tw_trace_file_close(file, true), TW_E_INVALID);
     assert_int_equal(tw_trace_file_fd(file), -1);
     assert_int_equal(tw_trace_file_packets(file), TW_ARRAY_LEN(sizes));
-    assert_int_equal(tw_trace_file_bytes(file), size_of(path));
-    assert_string_equal(tw_trace_file_where(file), path);
+    assert_int_equal(tw_trace_file_bytes(file), place_size_of(place_path));
+    assert_string_equal(tw_trace_file_where(file), place_path);
 
-    assert_int_equal(tw_trace_reader_open(path, &reader), 0);
+    assert_int_equal(tw_trace_reader_open(place_path, &reader), 0);
     for (size_t i = 0; i < TW_ARRAY_LEN(sizes); i++) {
         uint64_t offset = tw_trace_reader_offset(reader);
 
         assert_int_equal(tw_trace_reader_next(reader, &packet), 0);
         assert_int_equal(packet.packet.n, sizes[i]);
         assert_int_equal(packet.offset, offset);
-        filled(sizes[i], (uint8_t)(i + 1));
+        place_filled(sizes[i], (uint8_t)(i + 1));
         if (packet.packet.n)
-            assert_memory_equal(packet.packet.p, bytes, packet.packet.n);
+            assert_memory_equal(packet.packet.p, place_bytes, packet.packet.n);
     }
     assert_int_equal(tw_trace_reader_next(reader, &packet), TW_MORE);
     assert_int_equal(tw_trace_reader_next(reader, &packet), TW_MORE);
@@ -167,7 +55,7 @@ static void packets_come_back_as_written(void **state)
 
 static void a_new_file_is_its_owners_alone(void **state)
 {
-    struct tw_trace_file *file = opened(NULL);
+    struct tw_trace_file *file = place_opened(NULL);
     struct stat st;
 
     (void)state;
@@ -175,7 +63,7 @@ static void a_new_file_is_its_owners_alone(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(tw_trace_file_close(file, true), 0);
     tw_trace_file_free(file);
-    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(stat(place_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(st.st_size, 0);
 }
@@ -188,7 +76,7 @@ static void a_file_that_cannot_be_made_is_an_error(void **state)
     assert_int_equal(tw_trace_file_open("/nonexistent/trace", NULL, &file), -ENOENT);
     assert_int_equal(tw_trace_file_open("/dev/null/trace", NULL, &file), -ENOTDIR);
     assert_int_equal(tw_trace_file_open("", NULL, &file), -ENOENT);
-    assert_int_equal(tw_trace_file_open(folder, NULL, &file), -EISDIR);
+    assert_int_equal(tw_trace_file_open(place_folder, NULL, &file), -EISDIR);
     assert_null(file);
 }
 
@@ -199,15 +87,15 @@ static void the_older_file_stays_until_the_new_one_is_whole(void **state)
     char other[NAME_MAX + 1];
 
     (void)state;
-    put_old();
-    file = opened(NULL);
-    put(file, LARGE);
-    put(file, 5);
-    assert_old();
+    place_put_old();
+    file = place_opened(NULL);
+    place_put(file, PLACE_LARGE);
+    place_put(file, 5);
+    place_assert_old();
     assert_int_equal(tw_trace_file_close(file, true), 0);
     tw_trace_file_free(file);
-    assert_int_equal(names(other), 1);
-    assert_int_equal(packets_in(path), 2);
+    assert_int_equal(place_names(other), 1);
+    assert_int_equal(place_packets_in(place_path), 2);
 }
 
 static void what_is_not_whole_stays_beside_its_name(void **state)
@@ -217,13 +105,13 @@ static void what_is_not_whole_stays_beside_its_name(void **state)
     int at, length;
 
     (void)state;
-    put_old();
-    file = opened(NULL);
-    put(file, 5);
+    place_put_old();
+    file = place_opened(NULL);
+    place_put(file, 5);
     assert_int_equal(tw_trace_file_close(file, false), 0);
-    assert_old();
-    assert_int_equal(packets_in(tw_trace_file_where(file)), 1);
-    assert_int_equal(names(other), 2);
+    place_assert_old();
+    assert_int_equal(place_packets_in(tw_trace_file_where(file)), 1);
+    assert_int_equal(place_names(other), 2);
     assert_int_equal(sscanf(other, "trace.%*6[a-zA-Z0-9]%n.partial%n", &at, &length), 0);
     assert_int_equal(at, 12);
     assert_int_equal(length, strlen(other));
@@ -236,15 +124,15 @@ static void without_a_packet_nothing_stays(void **state)
     char other[NAME_MAX + 1];
 
     (void)state;
-    put_old();
-    file = opened(NULL);
+    place_put_old();
+    file = place_opened(NULL);
     assert_int_equal(tw_trace_file_close(file, false), 0);
     assert_null(tw_trace_file_where(file));
     tw_trace_file_free(file);
-    tw_trace_file_free(opened(NULL));
+    tw_trace_file_free(place_opened(NULL));
     tw_trace_file_free(NULL);
-    assert_int_equal(names(other), 1);
-    assert_old();
+    assert_int_equal(place_names(other), 1);
+    place_assert_old();
 }
 
 static void what_the_service_wrote_is_kept_and_named(void **state)
@@ -253,11 +141,11 @@ static void what_the_service_wrote_is_kept_and_named(void **state)
 
     (void)state;
     for (int whole = 0; whole < 2; whole++) {
-        file = opened(NULL);
+        file = place_opened(NULL);
         assert_int_equal(write(tw_trace_file_fd(file), "\x0a\x01x", 3), 3);
         assert_int_equal(tw_trace_file_close(file, whole), 0);
-        assert_int_equal(strcmp(tw_trace_file_where(file), path) == 0, whole);
-        assert_int_equal(packets_in(tw_trace_file_where(file)), 1);
+        assert_int_equal(strcmp(tw_trace_file_where(file), place_path) == 0, whole);
+        assert_int_equal(place_packets_in(tw_trace_file_where(file)), 1);
         tw_trace_file_free(file);
     }
 }
@@ -270,15 +158,15 @@ static void a_killed_writer_leaves_no_file_by_the_name(void **state)
     pid_t child;
 
     (void)state;
-    put_old();
+    place_put_old();
     assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct tw_trace_file *file = opened(NULL);
+        struct tw_trace_file *file = place_opened(NULL);
 
-        put(file, LARGE);
-        put(file, 5);
+        place_put(file, PLACE_LARGE);
+        place_put(file, 5);
         TW_IGNORE(write(ready[1], "", 1));
         for (;;)
             pause();
@@ -288,8 +176,8 @@ static void a_killed_writer_leaves_no_file_by_the_name(void **state)
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     tw_fd_close(&ready[0]);
-    assert_old();
-    assert_int_equal(names(other), 2);
+    place_assert_old();
+    assert_int_equal(place_names(other), 2);
 }
 
 static void a_device_is_written_where_it_is(void **state)
@@ -299,7 +187,7 @@ static void a_device_is_written_where_it_is(void **state)
 
     (void)state;
     assert_int_equal(tw_trace_file_open("/dev/null", NULL, &file), 0);
-    put(file, LARGE);
+    place_put(file, PLACE_LARGE);
     assert_int_equal(tw_trace_file_close(file, true), 0);
     assert_string_equal(tw_trace_file_where(file), "/dev/null");
     tw_trace_file_free(file);
@@ -309,20 +197,20 @@ static void a_device_is_written_where_it_is(void **state)
 
 static void a_link_is_followed(void **state)
 {
-    char to[sizeof(path) + 8];
+    char to[sizeof(place_path) + 8];
     struct tw_trace_file *file;
     struct stat st;
 
     (void)state;
-    snprintf(to, sizeof(to), "%s.there", path);
-    assert_int_equal(symlink(to, path), 0);
-    file = opened(NULL);
-    put(file, 5);
+    snprintf(to, sizeof(to), "%s.there", place_path);
+    assert_int_equal(symlink(to, place_path), 0);
+    file = place_opened(NULL);
+    place_put(file, 5);
     assert_int_equal(tw_trace_file_close(file, true), 0);
     tw_trace_file_free(file);
-    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(lstat(place_path, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
-    assert_int_equal(packets_in(to), 1);
+    assert_int_equal(place_packets_in(to), 1);
 }
 
 static void nothing_is_clobbered(void **state)
@@ -335,29 +223,29 @@ static void nothing_is_clobbered(void **state)
     struct tw_trace_file *file = NULL;
 
     (void)state;
-    put_old();
-    assert_int_equal(tw_trace_file_open(path, &options, &file), -EEXIST);
+    place_put_old();
+    assert_int_equal(tw_trace_file_open(place_path, &options, &file), -EEXIST);
     assert_int_equal(tw_trace_file_open("/dev/null", &options, &file), -EEXIST);
     assert_null(file);
     for (int two = 0; two < 2; two++) {
-        unlink(path);
-        file = opened(&options);
-        put(file, 5);
-        put_old(); /* meanwhile */
+        unlink(place_path);
+        file = place_opened(&options);
+        place_put(file, 5);
+        place_put_old(); /* meanwhile */
         faults_plan(two ? &in_two : &in_one);
         assert_int_equal(tw_trace_file_close(file, true), -EEXIST);
-        assert_old();
-        assert_int_equal(packets_in(tw_trace_file_where(file)), 1);
+        place_assert_old();
+        assert_int_equal(place_packets_in(tw_trace_file_where(file)), 1);
         tw_trace_file_free(file);
 
-        unlink(path);
-        file = opened(&options);
-        put(file, 5);
+        unlink(place_path);
+        file = place_opened(&options);
+        place_put(file, 5);
         faults_plan(two ? &in_two : &in_one);
         assert_int_equal(tw_trace_file_close(file, true), 0);
         assert_int_equal(faults_disarm(), two);
-        assert_int_equal(packets_in(path), 1);
-        assert_string_equal(tw_trace_file_where(file), path);
+        assert_int_equal(place_packets_in(place_path), 1);
+        assert_string_equal(tw_trace_file_where(file), place_path);
         tw_trace_file_free(file);
     }
 }
@@ -369,9 +257,9 @@ static void what_was_set_aside_is_given_back(void **state)
 
     (void)state;
     for (int whole = 0; whole < 2; whole++) {
-        struct tw_trace_file *file = opened(&options);
+        struct tw_trace_file *file = place_opened(&options);
 
-        put(file, 5);
+        place_put(file, 5);
         assert_int_equal(fstat(tw_trace_file_fd(file), &st), 0);
         assert_int_equal(st.st_size, 0);
         assert_true(st.st_blocks * 512 >= 16 << 20);
@@ -392,16 +280,16 @@ static void no_room_is_told_before_anything_is_written(void **state)
 
     (void)state;
     for (size_t i = 0; i < TW_ARRAY_LEN(sizes); i++) {
-        int rc = tw_trace_file_open(path, &(struct tw_trace_file_options){.preallocate = sizes[i]},
-                                    &file);
+        int rc = tw_trace_file_open(
+            place_path, &(struct tw_trace_file_options){.preallocate = sizes[i]}, &file);
 
         assert_true(rc == -EFBIG || rc == -ENOSPC);
     }
     faults_plan(&(struct fault_plan){.what = FAULT_fallocate, .nth = 1, .error = ENOSPC});
-    assert_int_equal(tw_trace_file_open(path, &options, &file), -ENOSPC);
-    assert_int_equal(names(other), 0);
+    assert_int_equal(tw_trace_file_open(place_path, &options, &file), -ENOSPC);
+    assert_int_equal(place_names(other), 0);
     faults_plan(&(struct fault_plan){.what = FAULT_fallocate, .nth = 1, .error = EOPNOTSUPP});
-    tw_trace_file_free(opened(&options));
+    tw_trace_file_free(place_opened(&options));
     assert_true(faults_disarm());
 }
 
@@ -413,10 +301,10 @@ static void the_disk_is_waited_for(void **state)
     int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     (void)state;
-    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(chdir(place_folder), 0);
     for (size_t i = 0; i < TW_ARRAY_LEN(relative); i++) {
         assert_int_equal(tw_trace_file_open(relative[i], &options, &file), 0);
-        put(file, 5);
+        place_put(file, 5);
         faults_plan(&(struct fault_plan){.what = FAULT_fdatasync});
         assert_int_equal(tw_trace_file_close(file, true), 0);
         assert_int_equal(faults_calls(FAULT_fdatasync), 1);
@@ -435,9 +323,9 @@ static void a_full_disk_is_told_and_stays_told(void **state)
     (void)state;
     assert_int_equal(tw_trace_file_open("/dev/full", NULL, &file), 0);
     for (int i = 0; i < 1000 && !rc; i++)
-        rc = tw_trace_file_packet(file, filled(1000, 1));
+        rc = tw_trace_file_packet(file, place_filled(1000, 1));
     assert_int_equal(rc, -ENOSPC);
-    assert_int_equal(tw_trace_file_packet(file, filled(1, 1)), -ENOSPC);
+    assert_int_equal(tw_trace_file_packet(file, place_filled(1, 1)), -ENOSPC);
     assert_int_equal(tw_trace_file_close(file, true), -ENOSPC);
     assert_int_equal(tw_trace_file_bytes(file), 0);
     assert_int_equal(tw_trace_file_packets(file), 0);
@@ -450,7 +338,7 @@ static void a_full_disk_is_told_at_the_end_too(void **state)
 
     (void)state;
     assert_int_equal(tw_trace_file_open("/dev/full", NULL, &file), 0);
-    put(file, 10);
+    place_put(file, 10);
     assert_int_equal(tw_trace_file_packets(file), 1);
     assert_int_equal(tw_trace_file_close(file, true), -ENOSPC);
     assert_int_equal(tw_trace_file_packets(file), 0);
@@ -465,21 +353,21 @@ static void fill_disk(size_t size, int whole)
     struct tw_trace_file *file;
     int rc = 0;
 
-    put_old();
+    place_put_old();
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit = before;
     limit.rlim_cur = 1000000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    file = opened(NULL);
+    file = place_opened(NULL);
     for (size_t n = 0; n < 2000000 && !rc; n += size)
-        rc = tw_trace_file_packet(file, filled(size, 7));
+        rc = tw_trace_file_packet(file, place_filled(size, 7));
     assert_int_equal(rc, -EFBIG);
     assert_int_equal(tw_trace_file_close(file, true), -EFBIG);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(tw_trace_file_packets(file), whole);
-    assert_int_equal(tw_trace_file_bytes(file), size_of(tw_trace_file_where(file)));
-    assert_int_equal(packets_in(tw_trace_file_where(file)), whole);
-    assert_old();
+    assert_int_equal(tw_trace_file_bytes(file), place_size_of(tw_trace_file_where(file)));
+    assert_int_equal(place_packets_in(tw_trace_file_where(file)), whole);
+    place_assert_old();
     tw_trace_file_free(file);
 }
 
@@ -488,7 +376,7 @@ static void what_came_before_a_full_disk_is_kept(void **state)
     REQ("TW-TRACE-071");
     (void)state;
     signal(SIGXFSZ, SIG_IGN);
-    fill_disk(LARGE, 3);
+    fill_disk(PLACE_LARGE, 3);
     fill_disk(1000, 997); /* of 1003 bytes, cut inside of what was gathered */
 }
 
@@ -499,13 +387,13 @@ static void a_write_is_tried_again(void **state)
 
     (void)state;
     for (size_t i = 0; i < TW_ARRAY_LEN(errors); i++) {
-        file = opened(NULL);
-        put(file, 5);
+        file = place_opened(NULL);
+        place_put(file, 5);
         faults_plan(&(struct fault_plan){.what = FAULT_write, .nth = 1, .error = errors[i]});
         assert_int_equal(tw_trace_file_close(file, true), 0);
         assert_true(faults_disarm());
         tw_trace_file_free(file);
-        assert_int_equal(packets_in(path), 1);
+        assert_int_equal(place_packets_in(place_path), 1);
     }
 }
 
@@ -515,13 +403,13 @@ static void a_descriptor_is_written_from_where_it_stands(void **state)
     int fd;
 
     (void)state;
-    put_old();
-    fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    place_put_old();
+    fd = open(place_path, O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(tw_trace_file_new(fd, &file), 0);
-    put(file, 5);
+    place_put(file, 5);
     assert_null(tw_trace_file_where(file));
     tw_trace_file_free(file); /* not whole, but nobody's to cut */
-    assert_int_equal(size_of(path), OLD + 7);
+    assert_int_equal(place_size_of(place_path), PLACE_OLD + 7);
 }
 
 static void standard_output_is_written_and_stays_open(void **state)
@@ -535,10 +423,10 @@ static void standard_output_is_written_and_stays_open(void **state)
 
         fflush(stdout);
         was = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-        to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        to = open(place_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         assert_int_equal(dup2(to, STDOUT_FILENO), STDOUT_FILENO);
         rc = tw_trace_file_open("-", NULL, &file);
-        rc = rc ? rc : tw_trace_file_packet(file, filled(5, 1));
+        rc = rc ? rc : tw_trace_file_packet(file, place_filled(5, 1));
         rc = rc ? rc : tw_trace_file_close(file, whole);
         assert_int_equal(dup2(was, STDOUT_FILENO), STDOUT_FILENO);
         tw_fd_close(&was);
@@ -546,7 +434,7 @@ static void standard_output_is_written_and_stays_open(void **state)
         assert_int_equal(rc, 0);
         assert_null(tw_trace_file_where(file));
         tw_trace_file_free(file);
-        assert_int_equal(packets_in(path), 1);
+        assert_int_equal(place_packets_in(place_path), 1);
     }
 }
 
@@ -554,10 +442,10 @@ static void standard_output_is_written_and_stays_open(void **state)
 
 static int write_whole(const struct tw_trace_file_options *options, struct tw_trace_file **ret_file)
 {
-    int rc = tw_trace_file_open(path, options, ret_file);
+    int rc = tw_trace_file_open(place_path, options, ret_file);
 
     for (int i = 0; i < 3 && !rc; i++)
-        rc = tw_trace_file_packet(*ret_file, filled(i == 1 ? LARGE : 100, 7));
+        rc = tw_trace_file_packet(*ret_file, place_filled(i == 1 ? PLACE_LARGE : 100, 7));
     return rc ? rc : tw_trace_file_close(*ret_file, true);
 }
 
@@ -572,16 +460,16 @@ static bool may_be_no_failure(int error)
 static void assert_safe(struct tw_trace_file *file, bool whole, bool clobbers)
 {
     const char *where = file ? tw_trace_file_where(file) : NULL;
-    bool beside = where && strcmp(where, path) != 0;
+    bool beside = where && strcmp(where, place_path) != 0;
     char other[NAME_MAX + 1];
 
     if (whole)
-        assert_int_equal(packets_in(path), 3);
+        assert_int_equal(place_packets_in(place_path), 3);
     else if (clobbers && (beside || !file))
-        assert_old();
-    assert_int_equal(names(other), (size_of(path) >= 0) + beside);
+        place_assert_old();
+    assert_int_equal(place_names(other), (place_size_of(place_path) >= 0) + beside);
     if (beside) {
-        TW_IGNORE(packets_in(where));
+        TW_IGNORE(place_packets_in(where));
         unlink(where);
     }
 }
@@ -592,7 +480,7 @@ static void refuse(const struct tw_trace_file_options *options, const struct fau
     int rc;
 
     if (!options->no_clobber)
-        put_old();
+        place_put_old();
     faults_plan(plan);
     rc = write_whole(options, &file);
     assert_true(faults_disarm());
@@ -601,7 +489,7 @@ static void refuse(const struct tw_trace_file_options *options, const struct fau
         TW_IGNORE(tw_trace_file_close(file, false));
     assert_safe(file, rc == 0, !options->no_clobber);
     tw_trace_file_free(file);
-    unlink(path);
+    unlink(place_path);
 }
 
 static void whatever_is_refused_the_name_is_safe(void **state)
@@ -621,7 +509,7 @@ static void whatever_is_refused_the_name_is_safe(void **state)
         for (enum fault what = 0; what < FAULT_MAX; what++)
             calls[what] = faults_calls(what);
         tw_trace_file_free(file);
-        unlink(path);
+        unlink(place_path);
         for (enum fault what = 0; what < FAULT_MAX; what++)
             for (unsigned nth = 1; nth <= calls[what]; nth++)
                 for (const int *error = fault_rows[what].errors; *error; error++)
@@ -630,7 +518,7 @@ static void whatever_is_refused_the_name_is_safe(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_begin, place_end)
 
 int main(void)
 {

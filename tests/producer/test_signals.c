@@ -216,7 +216,7 @@ static void an_instant_has_the_time_of_its_signal(void **state)
 {
     REQ("TW-EVT-050");
     struct fake_packets packets;
-    uint64_t before, after;
+    uint64_t before, after, ns = 0;
     struct world w;
 
     (void)state;
@@ -234,7 +234,7 @@ static void an_instant_has_the_time_of_its_signal(void **state)
     (void)fake_service_pump(&w.service);
     packets = fake_service_packets(&w.service, 1);
     assert_int_equal(instants_in(&packets), 1);
-    for (size_t i = 0, ns = 0; i < packets.n; i++) {
+    for (size_t i = 0; i < packets.n; i++) {
         /* Deltas, but for the first, which begins the sequence's clock. */
         ns = value_at(&packets.list[i], PATH(58)) ? value_at(&packets.list[i], PATH(8))
                                                   : ns + value_at(&packets.list[i], PATH(8));

@@ -8,6 +8,9 @@
 #define TW_ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define TW_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/* What the compiler should lay out as the straight way. */
+#define TW_LIKELY(condition) __builtin_expect(condition, 1)
+
 /* For a must-use result that changes nothing here; a comment beside it says why. */
 #define TW_IGNORE(call)                                                                            \
     do {                                                                                           \

@@ -2,44 +2,35 @@
 /* Fields of the packet that is open. */
 #include <string.h>
 
+#include "base/macros.h"
 #include "producer/packet_put.h"
 
-/* Where the chunk is nearly full: bytes that may have to be split. */
-static void put_split(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
-                      uint64_t value)
+void tw_packet_put_split(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
+                         uint64_t value)
 {
     uint8_t tmp[TW_RAW_FIELD_MAX];
 
     tw_trace_writer_put(w, tmp, (size_t)(tw_raw_field(tmp, field, type, value) - tmp));
 }
 
-static inline void put(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
-                       uint64_t value)
-{
-    if (tw_packet_has_room(w, TW_RAW_FIELD_MAX))
-        w->p = tw_raw_field(w->p, field, type, value);
-    else
-        put_split(w, field, type, value);
-}
-
 void tw_writer_u64(struct tw_trace_writer *writer, uint32_t field, uint64_t value)
 {
-    put(writer, field, TW_WIRE_VARINT, value);
+    tw_packet_put(writer, field, TW_WIRE_VARINT, value);
 }
 
 void tw_writer_i64(struct tw_trace_writer *writer, uint32_t field, int64_t value)
 {
-    put(writer, field, TW_WIRE_VARINT, (uint64_t)value);
+    tw_packet_put(writer, field, TW_WIRE_VARINT, (uint64_t)value);
 }
 
 void tw_writer_bool(struct tw_trace_writer *writer, uint32_t field, bool value)
 {
-    put(writer, field, TW_WIRE_VARINT, value);
+    tw_packet_put(writer, field, TW_WIRE_VARINT, value);
 }
 
 void tw_writer_fixed64(struct tw_trace_writer *writer, uint32_t field, uint64_t value)
 {
-    put(writer, field, TW_WIRE_FIXED64, value);
+    tw_packet_put(writer, field, TW_WIRE_FIXED64, value);
 }
 
 void tw_writer_double(struct tw_trace_writer *writer, uint32_t field, double value)
@@ -48,13 +39,13 @@ void tw_writer_double(struct tw_trace_writer *writer, uint32_t field, double val
 
     _Static_assert(sizeof(bits) == sizeof(value), "double is IEEE 754 binary64");
     memcpy(&bits, &value, sizeof(bits));
-    put(writer, field, TW_WIRE_FIXED64, bits);
+    tw_packet_put(writer, field, TW_WIRE_FIXED64, bits);
 }
 
 void tw_writer_bytes(struct tw_trace_writer *writer, uint32_t field, struct tw_bytes value)
 {
-    put(writer, field, TW_WIRE_LEN, value.n);
-    if (tw_packet_has_room(writer, value.n) && value.n) {
+    tw_packet_put(writer, field, TW_WIRE_LEN, value.n);
+    if (TW_LIKELY(tw_packet_has_room(writer, value.n) && value.n)) {
         memcpy(writer->p, value.p, value.n);
         writer->p += value.n;
     } else {

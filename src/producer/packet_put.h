@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/macros.h"
 #include "producer/trace_writer.h"
 #include "wire/raw.h"
 
@@ -21,4 +22,18 @@
 static inline bool tw_packet_has_room(const struct tw_trace_writer *w, size_t n)
 {
     return w->state == TW_PACKET_OPEN && (size_t)(w->end - w->p) >= n;
+}
+
+/* Where the chunk is nearly full: a field that may have to be split. */
+void tw_packet_put_split(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
+                         uint64_t value);
+
+/* A scalar, or the tag and length of what comes next. */
+static inline void tw_packet_put(struct tw_trace_writer *w, uint32_t field, enum tw_wire_type type,
+                                 uint64_t value)
+{
+    if (TW_LIKELY(tw_packet_has_room(w, TW_RAW_FIELD_MAX)))
+        w->p = tw_raw_field(w->p, field, type, value);
+    else
+        tw_packet_put_split(w, field, type, value);
 }

@@ -141,7 +141,7 @@ static bool chunk_waits_for_more(const struct tw_trace_writer *w, uint32_t chunk
 }
 
 /* Takes the innermost message off the stack, whose size lies in a chunk that is gone. */
-static void patch_nest(struct tw_trace_writer *w, uint32_t size)
+__attribute__((noinline)) static void patch_nest(struct tw_trace_writer *w, uint32_t size)
 {
     const struct tw_nest *nest = &w->nest[--w->depth];
     struct tw_late_patch patch = {
@@ -316,6 +316,14 @@ static bool find_room(struct tw_trace_writer *w)
     return r == 0;
 }
 
+__attribute__((noinline)) static void put_marks(struct tw_trace_writer *w)
+{
+    if (w->marks & TW_MARK_LOSS)
+        tw_writer_bool(w, FIELD_PREVIOUS_PACKET_DROPPED, true);
+    if (w->marks & TW_MARK_FIRST)
+        tw_writer_bool(w, FIELD_FIRST_PACKET_ON_SEQUENCE, true);
+}
+
 static inline void start_packet(struct tw_trace_writer *w)
 {
     REQ("TW-SHM-043");
@@ -326,10 +334,8 @@ static inline void start_packet(struct tw_trace_writer *w)
     w->before = 0;
     w->depth = 0;
     begin_fragment(w);
-    if (w->marks & TW_MARK_LOSS)
-        tw_writer_bool(w, FIELD_PREVIOUS_PACKET_DROPPED, true);
-    if (w->marks & TW_MARK_FIRST)
-        tw_writer_bool(w, FIELD_FIRST_PACKET_ON_SEQUENCE, true);
+    if (w->marks)
+        put_marks(w);
 }
 
 static inline uint32_t flush_generation(const struct tw_trace_writer *w)
@@ -338,7 +344,7 @@ static inline uint32_t flush_generation(const struct tw_trace_writer *w)
 }
 
 /* What is not as usual when a packet begins. */
-static bool prepare(struct tw_trace_writer *w)
+__attribute__((noinline)) static bool prepare(struct tw_trace_writer *w)
 {
     if (w->state != TW_PACKET_NONE)
         (void)tw_writer_end(w);
@@ -358,7 +364,7 @@ void tw_writer_begin(struct tw_trace_writer *writer)
     bool as_usual = writer->state == TW_PACKET_NONE && has_room(writer) &&
                     writer->flush_generation == flush_generation(writer);
 
-    if (as_usual || prepare(writer))
+    if (TW_LIKELY(as_usual) || prepare(writer))
         start_packet(writer);
 }
 
@@ -377,12 +383,12 @@ static inline void finish_packet(struct tw_trace_writer *w)
 
 int tw_writer_end(struct tw_trace_writer *writer)
 {
-    if (writer->state == TW_PACKET_NONE)
-        return TW_E_INVALID;
-    if (writer->state == TW_PACKET_OPEN) {
+    if (TW_LIKELY(writer->state == TW_PACKET_OPEN)) {
         finish_packet(writer);
         return 0;
     }
+    if (writer->state == TW_PACKET_NONE)
+        return TW_E_INVALID;
     writer->state = TW_PACKET_NONE;
     writer->wait_until_ns = 0;
     writer->stats.lost++;
@@ -407,7 +413,7 @@ void tw_writer_nest(struct tw_trace_writer *writer, uint32_t field)
     uint64_t tag = (uint64_t)field << 3 | TW_WIRE_LEN;
     struct tw_nest *nest;
 
-    if (tw_packet_has_room(writer, TW_RAW_FIELD_MAX) && writer->depth < TW_NEST_MAX)
+    if (TW_LIKELY(tw_packet_has_room(writer, TW_RAW_FIELD_MAX) && writer->depth < TW_NEST_MAX))
         writer->p = tw_raw_varint(writer->p, tag);
     else if (!split_nest(writer, tag))
         return;

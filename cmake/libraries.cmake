@@ -14,6 +14,9 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
+# That of binutils, whatever compiles: LLVM's fails at a symbol that is needed, where this keeps it.
+find_program(TW_OBJCOPY objcopy REQUIRED)
+
 # tw_joined_object(RET_OBJECT NAME LAYERS...): the object. What nobody calls is left out, and then
 # forgotten: an undefined symbol would look like something that the library needs.
 function(tw_joined_object ret_object name first)
@@ -22,7 +25,7 @@ function(tw_joined_object ret_object name first)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_C_COMPILER} -r -nostdlib -o ${object} -Wl,--gc-sections,--gc-keep-exported
             -Wl,--whole-archive $<TARGET_FILE:${first}> -Wl,--no-whole-archive ${others}
-    COMMAND ${CMAKE_OBJCOPY} --localize-hidden -X -w --strip-unneeded-symbol=*
+    COMMAND ${TW_OBJCOPY} --localize-hidden -X -w --strip-unneeded-symbol=*
             --keep-symbol=tw_* ${object}
     DEPENDS ${first} ${ARGN}
     COMMENT "Joining the ${name} library into one object"

@@ -275,6 +275,8 @@ static void no_room_is_told_before_anything_is_written(void **state)
 {
     static const uint64_t sizes[] = {UINT64_MAX, INT64_MAX};
     const struct tw_trace_file_options options = {.preallocate = 1};
+    /* Where a long has 32 bits, it is fallocate64() that is called, which nobody refuses. */
+    bool refuses = sizeof(off_t) == sizeof(long);
     struct tw_trace_file *file = NULL;
     char other[NAME_MAX + 1];
 
@@ -285,6 +287,9 @@ static void no_room_is_told_before_anything_is_written(void **state)
 
         assert_true(rc == -EFBIG || rc == -ENOSPC);
     }
+    assert_int_equal(place_names(other), 0);
+    if (!refuses)
+        return;
     faults_plan(&(struct fault_plan){.what = FAULT_fallocate, .nth = 1, .error = ENOSPC});
     assert_int_equal(tw_trace_file_open(place_path, &options, &file), -ENOSPC);
     assert_int_equal(place_names(other), 0);

@@ -85,7 +85,11 @@ void world_open(struct world *w)
 {
     struct tw_data_source_config source = {
         .name = "tw.test",
-        .ops = {on_setup, on_start, on_stop, on_flush, on_clear, NULL},
+        .ops = {.setup = on_setup,
+                .start = on_start,
+                .stop = on_stop,
+                .flush = on_flush,
+                .clear_incremental_state = on_clear},
         .user = w,
         .handles_incremental_state_clear = true,
     };

@@ -69,15 +69,6 @@ static void loop(struct tw_producer *producer)
     }
 }
 
-/* What was written last is not sent yet. It may be lost if the service takes nothing any more. */
-static void send_the_rest(struct tw_producer *producer, struct tw_events *events)
-{
-    tw_events_flush(events);
-    for (int i = 0; i < 10 && !tw_producer_idle(producer); i++)
-        if (tw_producer_dispatch(producer, 100))
-            return;
-}
-
 int main(void)
 {
     const struct tw_producer_config config = {.name = "own_event_loop"};
@@ -88,8 +79,7 @@ int main(void)
     if (tw_producer_open(&producer, &config) || tw_events_new(&events, producer, &offer))
         return 1;
     loop(producer);
-    send_the_rest(producer, events);
-    tw_producer_close(producer);
+    tw_producer_close(producer); /* sends what was written last */
     tw_events_free(events);
     return 0;
 }

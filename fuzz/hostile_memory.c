@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz/hostile_memory.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -28,6 +29,7 @@ void __real_tw_shm_deinit(struct tw_shm *shm);
 void __wrap_tw_shm_deinit(struct tw_shm *shm);
 uint64_t __wrap_tw_clock_ns(clockid_t id);
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 
 /* Bytes in front of a mapping and behind it. */
 enum { GUARD = 64 * 1024 };
@@ -82,6 +84,15 @@ int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
 
     (void)left;
     now_ns += ns > NAP_NS ? ns : NAP_NS;
+    return 0;
+}
+
+/* Whoever is waited for never comes. */
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    (void)fds;
+    (void)n;
+    now_ns += (uint64_t)timeout_ms * TW_NS_PER_MS;
     return 0;
 }
 

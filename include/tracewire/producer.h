@@ -34,6 +34,8 @@ struct tw_trace_writer;
 
 /* Milliseconds that a writer waits for a free chunk before it counts the packet as lost. */
 enum { TW_STALL_MAX_MS = 10000 };
+/* Milliseconds that tw_producer_close() waits for a service that takes nothing. */
+enum { TW_CLOSE_MAX_MS = 1000 };
 /* Messages nested in each other in one packet, the packet itself not counted. */
 enum { TW_NEST_MAX = 10 };
 
@@ -79,9 +81,12 @@ struct tw_producer_config {
  * descriptors are short. */
 TW_MUST_USE int tw_producer_open(struct tw_producer **ret_producer,
                                  const struct tw_producer_config *config);
-/* Stops every instance (their stop callbacks run), then disconnects. No callback is run any more
- * when it returns; it is not for a callback to call. Writers and instances that are still held stay
- * valid and drop what is written. NULL is fine. */
+/* Stops every instance (their stop callbacks run), sends all that writers have handed over by then,
+ * and disconnects. It waits only where the service does not take that at once, and in all at most
+ * TW_CLOSE_MAX_MS; the rest is lost then. So is what a writer holds that was neither flushed nor
+ * freed, and what an instance writes after its stop callback has returned. No callback is run any
+ * more when it returns; it is not for a callback to call. Writers and instances that are still held
+ * stay valid and drop what is written. NULL is fine. */
 void tw_producer_close(struct tw_producer *producer);
 
 /* Readable when tw_producer_dispatch() has something to do. Stays the producer's. */

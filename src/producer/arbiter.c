@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/req.h"
+#include "base/timers.h"
 #include "producer/instance.h"
 
 /* Nanoseconds between two looks for a free chunk: the service gives no sign, so the memory has to
@@ -64,7 +65,8 @@ int tw_arbiter_new(struct tw_arbiter **ret_arbiter, struct tw_shm *shm,
     a->direct_patching = config->direct_patching;
     a->batching = config->batching;
     a->pid = getpid();
-    a->owner = pthread_self();
+    atomic_init(&a->owner, pthread_self());
+    atomic_init(&a->until_ns, TW_NEVER);
     a->commit_now = config->commit_now;
     a->user = config->user;
     atomic_init(&a->refs, 1);
@@ -104,6 +106,12 @@ void tw_arbiter_unref(struct tw_arbiter *arbiter)
     if (arbiter->pid == getpid())
         pthread_mutex_destroy(&arbiter->lock);
     free_parts(arbiter);
+}
+
+void tw_arbiter_end_by(struct tw_arbiter *arbiter, uint64_t until_ns)
+{
+    atomic_store(&arbiter->owner, pthread_self());
+    atomic_store(&arbiter->until_ns, until_ns);
 }
 
 void tw_arbiter_kill(struct tw_arbiter *arbiter)
@@ -249,21 +257,21 @@ static void nap(uint64_t ns)
 
 static void make_room(struct tw_arbiter *a)
 {
-    if (a->commit_now && pthread_equal(a->owner, pthread_self()))
+    if (a->commit_now && pthread_equal(atomic_load(&a->owner), pthread_self()))
         a->commit_now(a->user);
     else
         tw_arbiter_flush(a);
 }
 
 /* Whether there is still time; the wait begins with the first look. */
-static bool may_wait(uint64_t *until_ns)
+static bool may_wait(const struct tw_arbiter *a, uint64_t *until_ns)
 {
     REQ("TW-SEC-008");
     uint64_t now = tw_clock_ns(CLOCK_MONOTONIC);
 
     if (*until_ns == 0)
         *until_ns = now + TW_STALL_MAX_MS * TW_NS_PER_MS;
-    return now < *until_ns;
+    return now < *until_ns && now < atomic_load(&a->until_ns);
 }
 
 int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header *header,
@@ -276,7 +284,7 @@ int tw_arbiter_acquire(struct tw_arbiter *arbiter, const struct tw_chunk_header 
             return TW_E_CLOSED;
         if (try_pages(arbiter, header, ret_chunk) == 0)
             return 0;
-        if (!until_ns || !may_wait(until_ns))
+        if (!until_ns || !may_wait(arbiter, until_ns))
             return TW_E_LIMIT;
         make_room(arbiter);
         nap(pause);

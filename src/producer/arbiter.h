@@ -40,7 +40,8 @@ struct tw_arbiter {
     int event_fd; /* readable when wake has grown */
 
     /* A writer on the endpoint's own thread must not wait for itself. */
-    pthread_t owner;
+    _Atomic pthread_t owner;
+    _Atomic uint64_t until_ns; /* no writer waits for longer, in CLOCK_MONOTONIC */
     void (*commit_now)(void *user);
     void *user;
 
@@ -71,6 +72,9 @@ TW_MUST_USE int tw_arbiter_new(struct tw_arbiter **ret_arbiter, struct tw_shm *s
                                const struct tw_arbiter_config *config);
 struct tw_arbiter *tw_arbiter_ref(struct tw_arbiter *arbiter);
 void tw_arbiter_unref(struct tw_arbiter *arbiter);
+/* The program leaves: the caller owns it from now on, and writers that wait for room do so until
+ * then at the latest. */
+void tw_arbiter_end_by(struct tw_arbiter *arbiter, uint64_t until_ns);
 /* The connection is gone. Only its owner. */
 void tw_arbiter_kill(struct tw_arbiter *arbiter);
 /* The same in a child of fork(), where no writer is left that could use the memory, and nobody who

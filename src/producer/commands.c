@@ -186,6 +186,12 @@ void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instan
         tw_instance_done(instance);
 }
 
+void tw_endpoint_stop_instances(struct tw_producer *p)
+{
+    for (struct tw_instance *in = p->instances; in; in = in->next)
+        tw_endpoint_stop_instance(p, in);
+}
+
 void tw_endpoint_forget_instance(struct tw_producer *p, struct tw_instance *instance)
 {
     for (struct tw_instance **at = &p->instances; *at; at = &(*at)->next) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -244,6 +245,34 @@ static void leave(struct tw_producer *p)
     tw_endpoint_free_syncs(p);
 }
 
+/* ---- the end ---- */
+
+static bool wait_for_room(const struct tw_producer *p, uint64_t until_ns)
+{
+    struct pollfd fd = {.fd = p->sock_io.fd, .events = POLLOUT};
+    uint64_t now = tw_clock_ns(CLOCK_MONOTONIC);
+
+    return now < until_ns && poll(&fd, 1, (int)((until_ns - now) / TW_NS_PER_MS) + 1) != 0;
+}
+
+/* Instances end while there is a connection that takes what they leave. No command counts any more:
+ * nothing is read. */
+static void send_the_rest(struct tw_producer *p)
+{
+    uint64_t until_ns = tw_clock_ns(CLOCK_MONOTONIC) + TW_CLOSE_MAX_MS * TW_NS_PER_MS;
+
+    REQ("TW-PROD-080");
+    REQ("TW-LIM-209");
+    if (p->link != TW_LINK_UP || p->failed)
+        return;
+    if (p->arbiter)
+        tw_arbiter_end_by(p->arbiter, until_ns);
+    tw_endpoint_stop_instances(p);
+    do
+        tw_endpoint_send_waiting(p);
+    while (send_all(p) == 0 && tw_tx_queued(&p->client.tx) > 0 && wait_for_room(p, until_ns));
+}
+
 /* ---- life ---- */
 
 /* Room for all of them, so that setting one does not fail later. */
@@ -335,6 +364,7 @@ void tw_producer_close(struct tw_producer *producer)
         leave(producer);
     } else if (producer->loop) {
         tw_endpoint_stop_thread(producer);
+        send_the_rest(producer);
         disconnect(producer, false);
         tw_endpoint_refuse_syncs(producer);
         tw_watch_end(&producer->watch);

@@ -180,6 +180,7 @@ void tw_endpoint_add_instance(struct tw_producer *p, struct tw_data_source *sour
 void tw_endpoint_start_instance(struct tw_instance *instance);
 /* Tells the instance's data source to stop, once. */
 void tw_endpoint_stop_instance(struct tw_producer *p, struct tw_instance *instance);
+void tw_endpoint_stop_instances(struct tw_producer *p);
 /* Takes it off the list and drops the list's reference. */
 void tw_endpoint_forget_instance(struct tw_producer *p, struct tw_instance *instance);
 

@@ -129,8 +129,7 @@ int tw_endpoint_own_memory(struct tw_producer *p)
 
 static void drop_instances(struct tw_producer *p)
 {
-    for (struct tw_instance *in = p->instances; in; in = in->next)
-        tw_endpoint_stop_instance(p, in);
+    tw_endpoint_stop_instances(p);
     while (p->instances)
         tw_endpoint_forget_instance(p, p->instances);
 }

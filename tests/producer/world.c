@@ -212,13 +212,11 @@ static void on_call(struct world *w, const struct tw_host_call *call)
     answer(w, call);
 }
 
-void world_step(struct world *w, int wait_ms)
+void world_hear(struct world *w)
 {
     struct tw_host_call call;
     int r;
 
-    w->ended = tw_producer_dispatch(w->producer, wait_ms);
-    assert_true(w->ended >= 0);
     if (w->conn < 0) {
         int conn = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -231,6 +229,13 @@ void world_step(struct world *w, int wait_ms)
         on_call(w, &call);
     if (tw_pump_out(w->conn, &w->host.tx) == TW_E_CLOSED || r == TW_E_CLOSED)
         world_hang_up(w);
+}
+
+void world_step(struct world *w, int wait_ms)
+{
+    w->ended = tw_producer_dispatch(w->producer, wait_ms);
+    assert_true(w->ended >= 0);
+    world_hear(w);
 }
 
 bool world_has_call(const struct world *w, uint32_t method)

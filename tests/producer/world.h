@@ -54,6 +54,8 @@ void world_deinit(struct world *w);
 
 /* One turn of each; the producer's waits so long if there is nothing to do. */
 void world_step(struct world *w, int wait_ms);
+/* One turn of the service alone. */
+void world_hear(struct world *w);
 /* The service ends the connection. */
 void world_hang_up(struct world *w);
 /* Until everything is registered. */

@@ -129,3 +129,13 @@ tw_library(consumer
   DESCRIPTION "Takes traces from a service of the Perfetto tracing protocol, and reads them"
   HEADERS common.h consumer.h
   LAYERS tw_consumer tw_pump tw_frame tw_wire tw_proto tw_base)
+
+# ---- their pages ----
+
+add_custom_target(api-docs
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/api
+  COMMAND ${CMAKE_COMMAND} -E env TW_INPUT=include/tracewire TW_OUTPUT=${PROJECT_BINARY_DIR}/api
+          TW_VERSION=${PROJECT_VERSION} doxygen docs/api/Doxyfile
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+  COMMENT "Pages about the public headers: api/index.html"
+  VERBATIM)

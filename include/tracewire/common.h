@@ -15,8 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Compilers warn of a result that nobody looks at. */
 #define TW_MUST_USE __attribute__((warn_unused_result))
 
+/* Results that are not the process's own failure. */
 enum tw_outcome {
     TW_MORE = 1,   /* not an error: more input is needed, or nothing is left to hand out */
     TW_E_PROTOCOL, /* the peer broke a rule of the protocol */

@@ -95,6 +95,7 @@ TW_MUST_USE int tw_consumer_change_trace_config(struct tw_consumer *consumer,
 /* For a config with deferred_start. */
 TW_MUST_USE int tw_consumer_start_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
                                           void *user);
+/* Ends tracing; what was recorded stays to be read. */
 TW_MUST_USE int tw_consumer_disable_tracing(struct tw_consumer *consumer, tw_consumer_done_fn done,
                                             void *user);
 /* timeout_ms is how long producers have; 0: the service decides. flags are handed to them: in bits
@@ -151,6 +152,7 @@ struct tw_clone_args {
     uint64_t trigger_boot_time_ns, trigger_delay_ms;
 };
 
+/* What tw_clone_result_read() finds; without success error says why. */
 struct tw_clone_result {
     bool success;
     struct tw_bytes error; /* a text, inside the answer */
@@ -181,6 +183,7 @@ TW_MUST_USE int tw_clone_result_read(struct tw_bytes body, struct tw_clone_resul
  * the caller's. TW-CONS-110
  */
 
+/* Bytes for the caller to free. */
 struct tw_answer {
     uint8_t *p; /* NULL if n is 0 */
     size_t n;
@@ -199,6 +202,7 @@ TW_MUST_USE int tw_consumer_await_end_wait(struct tw_consumer *consumer, uint32_
 TW_MUST_USE int tw_consumer_read_buffers_wait(struct tw_consumer *consumer,
                                               tw_consumer_packet_fn packet, void *user,
                                               uint32_t timeout_ms);
+/* What is not said here is as with the calls that do not wait. */
 TW_MUST_USE int tw_consumer_change_trace_config_wait(struct tw_consumer *consumer,
                                                      struct tw_bytes config, uint32_t timeout_ms);
 TW_MUST_USE int tw_consumer_start_tracing_wait(struct tw_consumer *consumer, uint32_t timeout_ms);
@@ -206,6 +210,7 @@ TW_MUST_USE int tw_consumer_disable_tracing_wait(struct tw_consumer *consumer, u
 /* flush_ms is how long producers have. */
 TW_MUST_USE int tw_consumer_flush_wait(struct tw_consumer *consumer, uint32_t flush_ms,
                                        uint64_t flags, uint32_t timeout_ms);
+/* Without a change. */
 TW_MUST_USE int tw_consumer_free_buffers_wait(struct tw_consumer *consumer, uint32_t timeout_ms);
 TW_MUST_USE int tw_consumer_detach_wait(struct tw_consumer *consumer, const char *key,
                                         uint32_t timeout_ms);
@@ -222,6 +227,7 @@ TW_MUST_USE int tw_consumer_query_capabilities_wait(struct tw_consumer *consumer
 /* Waits for the first events; none are told after them. */
 TW_MUST_USE int tw_consumer_observe_events_wait(struct tw_consumer *consumer, uint32_t types,
                                                 uint32_t timeout_ms, struct tw_answer *ret_answer);
+/* Without a change. */
 TW_MUST_USE int tw_consumer_save_trace_for_bugreport_wait(struct tw_consumer *consumer,
                                                           uint32_t timeout_ms,
                                                           struct tw_answer *ret_answer);
@@ -245,6 +251,7 @@ enum tw_trace_coding {
     TW_TRACE_ZSTD,    /* a zstd frame, RFC 8878 */
 };
 
+/* One packet of a trace, and where it was. */
 struct tw_trace_packet {
     struct tw_bytes packet; /* an encoded TracePacket; that it decodes was not checked */
     enum tw_trace_coding coding;

@@ -33,15 +33,18 @@ enum tw_frame_kind {
     TW_FRAME_KIND_MAX,
 };
 
+/* One method of a bind reply's list. */
 struct tw_method_info {
     uint32_t id;
     struct tw_bytes name;
 };
 
+/* Client to host: by which number is this service called? */
 struct tw_frame_bind {
     struct tw_bytes service_name; /* not NUL-terminated */
 };
 
+/* The answer: the numbers of the service and its methods. */
 struct tw_frame_bind_reply {
     bool success;
     uint32_t service_id;
@@ -53,22 +56,26 @@ struct tw_frame_bind_reply {
     size_t n_methods;
 };
 
+/* Client to host: a call of a method. With drop_reply nobody waits for an answer. */
 struct tw_frame_invoke {
     uint32_t service_id, method_id;
     struct tw_bytes args; /* the method's request message, encoded */
     bool drop_reply;
 };
 
+/* One answer to a call, the last unless has_more. */
 struct tw_frame_invoke_reply {
     bool success, has_more;
     bool has_reply; /* an absent reply and an empty one differ */
     struct tw_bytes reply;
 };
 
+/* Host to client: the request made no sense. */
 struct tw_frame_request_error {
     struct tw_bytes text; /* not NUL-terminated */
 };
 
+/* Who is behind a connection that somebody relays. */
 struct tw_frame_peer_identity {
     int32_t pid, uid;
     struct tw_bytes machine_id_hint, machine_name; /* not NUL-terminated */

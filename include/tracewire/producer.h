@@ -41,6 +41,7 @@ enum { TW_NEST_MAX = 10 };
 
 /* ---- the connection ---- */
 
+/* What becomes of chunks that a writer has not finished. */
 enum tw_scraping {
     TW_SCRAPING_DEFAULT = 0, /* the service decides */
     TW_SCRAPING_ON,          /* what is in unfinished chunks is saved at a flush */
@@ -93,9 +94,8 @@ void tw_producer_close(struct tw_producer *producer);
 int tw_producer_fd(const struct tw_producer *producer);
 /* Does what is to be done, after waiting for it at most timeout_ms (-1: for ever, 0: not at all).
  * Connections that come and go are no errors; negative when the process is out of something. After
- * the
- * connection that was given as fd has ended nothing is tried again, and it returns at once, then
- * and ever after, TW_E_CLOSED. */
+ * the connection that was given as fd has ended nothing is tried again, and it returns at once,
+ * then and ever after, TW_E_CLOSED. */
 TW_MUST_USE int tw_producer_dispatch(struct tw_producer *producer, int timeout_ms);
 
 /*
@@ -122,6 +122,7 @@ bool tw_producer_connected(const struct tw_producer *producer);
 /* True once everything handed over by the writers so far has been sent to the service. */
 bool tw_producer_idle(const struct tw_producer *producer);
 
+/* Counts since tw_producer_open(). */
 struct tw_producer_stats {
     uint64_t connects;                               /* connections that the service accepted */
     uint64_t setups, starts, stops, flushes, clears; /* commands that were carried out */
@@ -131,6 +132,7 @@ struct tw_producer_stats {
     uint64_t startup_lost; /* packets of startup tracing that no session asked for */
 };
 
+/* What has happened so far. */
 void tw_producer_stats(const struct tw_producer *producer, struct tw_producer_stats *ret_stats);
 
 /* ---- data sources ---- */
@@ -153,6 +155,7 @@ struct tw_data_source_ops {
     void (*refused)(void *user, struct tw_bytes why);
 };
 
+/* A data source to offer. All zero but name is fine. */
 struct tw_data_source_config {
     const char *name;
     struct tw_data_source_ops ops;
@@ -177,6 +180,7 @@ TW_MUST_USE int tw_producer_unregister(struct tw_producer *producer, const char 
 
 /* ---- startup tracing: before there is a session ---- */
 
+/* What to record before anybody asks for it. */
 struct tw_startup_config {
     const char *name;       /* of a data source that is registered */
     struct tw_bytes config; /* what a session would say: fields of DataSourceConfig, encoded */
@@ -210,6 +214,7 @@ void tw_instance_unref(struct tw_instance *instance);
 bool tw_instance_active(const struct tw_instance *instance);
 /* Grows whenever the service wants incremental state to begin anew. */
 uint32_t tw_instance_state_generation(const struct tw_instance *instance);
+/* The number that the service gave it. */
 uint64_t tw_instance_id(const struct tw_instance *instance);
 /* The DataSourceConfig as the service sent it, encoded; as long as the reference. */
 struct tw_bytes tw_instance_config_bytes(const struct tw_instance *instance);
@@ -238,12 +243,14 @@ void tw_writer_free(struct tw_trace_writer *writer);
 /* Hands over everything written so far. Not with a packet open (then nothing happens). */
 void tw_writer_flush(struct tw_trace_writer *writer);
 
+/* Counts since tw_writer_new(). */
 struct tw_writer_stats {
     uint64_t packets; /* written whole */
     uint64_t bytes;   /* of those packets, without any headers */
     uint64_t lost;    /* packets that were begun and are not in the trace */
 };
 
+/* What has become of its packets so far. */
 void tw_writer_stats(const struct tw_trace_writer *writer, struct tw_writer_stats *ret_stats);
 
 /*
@@ -264,6 +271,7 @@ uint64_t tw_writer_lost(const struct tw_trace_writer *writer);
 void tw_writer_u64(struct tw_trace_writer *writer, uint32_t field, uint64_t value);
 /* int32, int64, enums. */
 void tw_writer_i64(struct tw_trace_writer *writer, uint32_t field, int64_t value);
+/* bool, fixed64, double, bytes and string, as they are called in a schema. */
 void tw_writer_bool(struct tw_trace_writer *writer, uint32_t field, bool value);
 void tw_writer_fixed64(struct tw_trace_writer *writer, uint32_t field, uint64_t value);
 void tw_writer_double(struct tw_trace_writer *writer, uint32_t field, double value);

@@ -30,6 +30,7 @@ extern "C" {
 struct tw_service;      /* made by tw_service_new(), freed by tw_service_free() */
 struct tw_service_conn; /* made by tw_service_connect(), freed by tw_service_disconnect() */
 
+/* What is served on a connection. */
 enum tw_service_port { TW_SERVICE_PRODUCER, TW_SERVICE_CONSUMER };
 
 /* Who is at the other end: on a Unix socket from a source the peer cannot forge (SO_PEERCRED). */

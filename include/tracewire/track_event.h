@@ -59,6 +59,7 @@ struct tw_category {
     bool is_group; /* tw_categories_new() sets it */
 };
 
+/* The initializer of a struct tw_category. */
 #define TW_CATEGORY(name, description, tags)                                                       \
     {                                                                                              \
         name, description, tags, NULL, 0, false                                                    \
@@ -106,6 +107,7 @@ void tw_categories_disable(struct tw_categories *categories, unsigned slot);
 
 /* ---- tracks ---- */
 
+/* What a track is of. */
 enum tw_track_kind {
     TW_TRACK_CUSTOM,
     TW_TRACK_COUNTER,
@@ -113,6 +115,7 @@ enum tw_track_kind {
     TW_TRACK_PROCESS,
 };
 
+/* What a counter counts. */
 enum tw_unit {
     TW_UNIT_NONE,
     TW_UNIT_NS,
@@ -137,10 +140,12 @@ struct tw_track {
     const char *unit_name;         /* of one whose unit is none of these; or NULL */
 };
 
+/* The initializer of a struct tw_track, inside of another. */
 #define TW_TRACK_IN(parent, name, id)                                                              \
     {                                                                                              \
         name, id, TW_TRACK_CUSTOM, parent, TW_UNIT_NONE, NULL                                      \
     }
+/* The same, of the process. */
 #define TW_TRACK(name, id) TW_TRACK_IN(NULL, name, id)
 /* The track of the process itself. */
 #define TW_PROCESS                                                                                 \
@@ -161,6 +166,7 @@ struct tw_track {
 
 /* ---- what an event may have besides its name ---- */
 
+/* What an extra is. */
 enum tw_extra_kind {
     TW_EXTRA_BOOL, /* arguments */
     TW_EXTRA_UINT,
@@ -191,6 +197,7 @@ struct tw_extra {
     const void *p;    /* text, track, or members */
 };
 
+/* For the functions below. */
 static inline struct tw_extra tw_extra_of(enum tw_extra_kind kind, const char *name,
                                           uint64_t number, const void *p)
 {
@@ -323,6 +330,7 @@ static inline struct tw_extra tw_real(double value)
 
 /* ---- events ---- */
 
+/* What to offer. All zero but the categories is fine. */
 struct tw_events_config {
     struct tw_category *categories; /* kept, as long as the tw_events; in no other */
     size_t n_categories;
@@ -369,6 +377,7 @@ void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret
     TW_EVENT_IF_ON(category, tw_event_begin(tw_event_category, name))
 /* Ends the slice that began last. */
 #define TW_EVENT_END(category) TW_EVENT_IF_ON(category, tw_event_end(tw_event_category))
+/* Something happens at this time. */
 #define TW_EVENT_INSTANT(category, name)                                                           \
     TW_EVENT_IF_ON(category, tw_event_instant(tw_event_category, name))
 /* A counter of the process has this value from now on. */
@@ -397,6 +406,7 @@ void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret
 #define TW_EVENT_COUNTER_WITH(category, ...)                                                       \
     TW_EVENT_WITH(category, TW_EVENT_VALUE, NULL, __VA_ARGS__)
 
+/* What those with extras are made of. */
 #define TW_EVENT_WITH(category, type, name, ...)                                                   \
     do {                                                                                           \
         const struct tw_category *tw_event_category = (category);                                  \
@@ -415,6 +425,7 @@ void tw_events_stats(const struct tw_events *events, struct tw_events_stats *ret
             (call);                                                                                \
     } while (0)
 
+/* What an event is. */
 enum tw_event_type {
     TW_EVENT_SLICE_BEGIN = 1,
     TW_EVENT_SLICE_END,
@@ -447,6 +458,7 @@ static inline const struct tw_category *tw_event_begin_scope(const struct tw_cat
     return category;
 }
 
+/* Ends it, if there is one. */
 static inline void tw_event_end_scope(const struct tw_category *const *begun)
 {
     if (*begun)
@@ -478,6 +490,7 @@ class tw_event_scope
     const tw_category *const category_;
 };
 #else
+/* Behind TW_EVENT_SCOPE(), once the line is a number. */
 #define TW_EVENT_SCOPE_IN(category, name, line)                                                    \
     const struct tw_category *const tw_event_scope_##line                                          \
         __attribute__((unused, cleanup(tw_event_end_scope))) =                                     \

@@ -18,6 +18,7 @@ import typing
 
 import devtools
 import heavy
+import neighbour
 import second_machine
 import service_state
 
@@ -225,17 +226,22 @@ def renderer_is_traced(browser, service, label):
 
 
 def record_answer(options, verdict, service, browser, folder, name, duration_ms=None, look=NOW,
-                  compression=None):
-    """Records the page's known answer; SIGINT ends the session unless a duration does."""
+                  compression=None, beside=None):
+    """Records the page's known answer; SIGINT ends the session unless a duration does. beside: what
+    else is in it."""
     wait_for("browser at the service", service.has_browser)
     text = light_config(service, duration_ms or 120_000)
     if compression:
         text += f"compression_type: COMPRESSION_TYPE_{compression}\n"
+    if beside:
+        text += neighbour.CONFIG
     recorder = start_record(options, service, folder, name, text)
     try:
         wait_for("started session", lambda: service_state.sessions_started(service.state()) > 0)
         wait_for("traced renderer", lambda: renderer_is_traced(browser, service, name))
         verdict.check("the page gives its answer", browser.page.evaluate("knownAnswer()") == COUNT)
+        if beside:
+            beside.finish(verdict)
         if duration_ms is None:
             recorder.send_signal(signal.SIGINT)
         status = recorder.wait(40)
@@ -300,10 +306,14 @@ def judge_coat(verdict, trace, compression):
 
 
 def case_plain(options, verdict, folder, stack):
-    """The service first, then the browser."""
+    """The service first, then the browser; our own producer writes into the same buffer."""
     service = start_service(options, folder, stack)
     browser = start_browser(options, service, folder, stack)
-    record_answer(options, verdict, service, browser, folder, "plain")
+    wait_for("browser at the service", service.has_browser)
+    ours = start_neighbour(options, service, stack, "--stall", "--rate", "0")
+    record_answer(options, verdict, service, browser, folder, "plain", beside=ours)
+    ours.judge(verdict, folder / "plain.pftrace", loses=False)
+    ours.judge_all(verdict, folder / "plain.pftrace")
     browser.stop(verdict)
     service.stop(verdict)
 
@@ -373,20 +383,26 @@ def case_again(options, verdict, folder, stack):
 
 
 def case_heavy(options, verdict, folder, stack):
-    """All categories through little memory: much is lost, and all of that is told."""
+    """All categories through little memory, and our own producer there, too: much is lost, and all
+    of that is told."""
     service = start_service(options, folder, stack)
     browser = start_browser(options, service, folder, stack)
     wait_for("browser at the service", service.has_browser)
+    ours = start_neighbour(options, service, stack, "--rate", "5000")  # through the storm
+    wait_for("our producer there",
+             lambda: neighbour.NAME in service_state.producer_names(service.state()))
     names = service_state.producer_names(service.state())
-    text = heavy.config(names, HEAVY_SHM_KB, HEAVY_BUFFER_KB)
+    text = heavy.config(names, HEAVY_SHM_KB, HEAVY_BUFFER_KB) + neighbour.CONFIG
     recorder = start_record(options, service, folder, "heavy", text)
     stack.callback(recorder.kill)
     wait_for("traced renderer", lambda: renderer_is_traced(browser, service, "heavy"))
     last = browser.page.evaluate(f"storm({HEAVY_MARKS})")
+    ours.finish(verdict)
     recorder.send_signal(signal.SIGINT)
     status = recorder.wait(40)
     verdict.check("record ends with status 0", status == 0, f"status {status}")
     judge_losses(options, verdict, folder / "heavy.pftrace", last)
+    ours.judge(verdict, folder / "heavy.pftrace", loses=True)
     browser.stop(verdict)
     service.stop(verdict)
 
@@ -468,6 +484,12 @@ def start_browser(options, service, folder, stack, wrapper=(), flags=()):
     browser = Browser([*wrapper, options.browser, *flags], service, folder, bool(wrapper))
     stack.callback(browser.discard)
     return browser
+
+
+def start_neighbour(options, service, stack, *flags):
+    ours = neighbour.Neighbour(options, service, *flags)
+    stack.callback(ours.discard)
+    return ours
 
 
 def keep_evidence(folder, keep):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from service import ROOT, Service, check, protoc_packets, run
+from service import LIMIT, ROOT, Service, check, protoc_packets, run, running, slices_by_writer
 
 PROGRAMS = {  # the library, what else its program needs, and the source
     "frame": ([], "tests/library/frame_user.c"),
@@ -47,47 +47,60 @@ def build_with_cmake(prefix, folder, bin_folder):
     run("cmake", "--build", bin_folder)
 
 
-def build_with_pkg_config(libs, bin_folder, kind):
-    """Static ones are found when there are no others."""
+def build_with_pkg_config(libs, bin_folder):
+    """Static libraries are found when there are no others before them."""
     env = {**os.environ, "PKG_CONFIG_PATH": str(libs / "pkgconfig")}
-    bin_folder.mkdir(exist_ok=True)
-    for shared in libs.glob("*.so*") if kind == "static" else ():
-        shared.unlink()
-    for name, (others, source) in PROGRAMS.items():
-        flags = run("pkg-config", *(["--static"] if kind == "static" else []), "--cflags", "--libs",
-                    *[f"libtracewire-{library}" for library in [name, *others]], env=env).split()
-        run("cc", ROOT / source, *flags, "-o", bin_folder / f"{name}-{kind}")
+    static = bin_folder / "static"
+    static.mkdir(parents=True)
+    for library in libs.glob("*.a"):
+        (static / library.name).symlink_to(library)
+    for kind, more, before in (("static", ["--static"], [f"-L{static}"]), ("shared", [], [])):
+        for name, (others, source) in PROGRAMS.items():
+            modules = [f"libtracewire-{library}" for library in [name, *others]]
+            flags = run("pkg-config", *more, "--cflags", "--libs", *modules, env=env).split()
+            run("cc", ROOT / source, *before, *flags, "-o", bin_folder / f"{name}-{kind}")
 
 
-def try_out(folder, kind, service, env):
-    """The four programs: what they say or leave behind."""
+def try_alone(folder, kind, env):
+    """What the programs of the frame codec and of the service say or leave behind."""
     trace = folder / f"{kind}.pftrace"
-    fine = run(folder / f"frame-{kind}", env=env) == "bind ConsumerPort\n"
+    loads = "libtracewire" in run("ldd", folder / f"producer-{kind}", env=env)
+    fine = loads == (kind == "shared")
+    fine = run(folder / f"frame-{kind}", env=env) == "bind ConsumerPort\n" and fine
     said = run(folder / f"service-{kind}", trace, env=env)
-    fine = fine and "all of them the service's own" in said and protoc_packets(trace) > 0
-    with subprocess.Popen([folder / f"producer-{kind}"], env={**env, **service.env}) as producer:
-        service.await_data_sources(1)
-        said = run(folder / f"consumer-{kind}", service.consumer, trace, env=env)
-        fine = fine and producer.poll() is None
-        producer.kill()
-    slices = protoc_packets(trace, "type: TYPE_SLICE_BEGIN")
-    return check(fine and slices > 0, f"{folder.name}, {kind}: {slices} slices of {said.strip()}")
+    return check(fine and "all of them the service's own" in said and protoc_packets(trace) > 0,
+                 f"{folder.name}, {kind}: {said.splitlines()[-1]}")
+
+
+def try_clients(programs, service, env):
+    """All producers at a time, and then all consumers: each has a trace of all producers."""
+    traces = [folder / f"clients-{kind}.pftrace" for folder, kind in programs]
+    producers = [folder / f"producer-{kind}" for folder, kind in programs]
+    with running(producers, {**env, **service.env}) as processes:
+        service.await_data_sources(len(producers))
+        consumers = [subprocess.Popen([folder / f"consumer-{kind}", service.consumer, trace],
+                                      env=env, stdout=subprocess.DEVNULL)
+                     for (folder, kind), trace in zip(programs, traces)]
+        fine = all([consumer.wait(LIMIT) == 0 for consumer in consumers])
+        fine = fine and all(process.poll() is None for process in processes)
+    slices = [list(slices_by_writer(trace).values()) if fine else [] for trace in traces]
+    return check(all(len(writers) == len(producers) for writers in slices), f"slices: {slices}")
 
 
 def main():
     with tempfile.TemporaryDirectory() as name:
-        prefix = Path(name) / "prefix"
-        run("cmake", "--install", sys.argv[1], "--prefix", prefix)
-        prefix = prefix.rename(prefix.with_name("moved"))  # nothing may remember where it was
+        folder = Path(name)
+        run("cmake", "--install", sys.argv[1], "--prefix", folder / "prefix")
+        prefix = (folder / "prefix").rename(folder / "moved")  # nothing may remember where it was
         libs = next(prefix.rglob("libtracewire-frame.a")).parent
         env = {**os.environ, "LD_LIBRARY_PATH": str(libs)}
-        with Service(prefix / "bin/tracewire", Path(name)) as service:
-            build_with_cmake(prefix, Path(name) / "project", Path(name) / "CMake")
-            fine = [try_out(Path(name) / "CMake", kind, service, env)
+        build_with_cmake(prefix, folder / "project", folder / "CMake")
+        build_with_pkg_config(libs, folder / "pkg-config")
+        programs = [(folder / how, kind) for how in ("CMake", "pkg-config")
                     for kind in ("static", "shared")]
-            for kind in ("shared", "static"):
-                build_with_pkg_config(libs, Path(name) / "pkg-config", kind)
-                fine.append(try_out(Path(name) / "pkg-config", kind, service, env))
+        fine = [try_alone(*program, env) for program in programs]
+        with Service(prefix / "bin/tracewire", folder) as service:
+            fine.append(try_clients(programs, service, env))
     return 0 if all(fine) else 1
 
 

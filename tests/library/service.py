@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of libraries and examples share: a service, and how traces are looked at."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -57,6 +58,18 @@ class Service:
             time.sleep(0.01)
 
 
+@contextlib.contextmanager
+def running(programs, env):
+    """Programs that go on for ever, until it is left."""
+    processes = [subprocess.Popen([program], env={**os.environ, **env}) for program in programs]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def protoc_text(trace):
     with open(trace, "rb") as file:
         return run("protoc", "--decode", "tw.Trace", "-I", ROOT / "spec/proto", "trace.proto",
@@ -66,3 +79,13 @@ def protoc_text(trace):
 def protoc_packets(trace, having=""):
     """How many packets protoc, which shares no code with us, finds with this text in them."""
     return sum(having in packet for packet in re.split(r"^packet {", protoc_text(trace), flags=re.M)[1:])
+
+
+def slices_by_writer(trace):
+    """Of each writer, the slices that begin."""
+    slices = {}
+    for packet in re.split(r"^packet {", protoc_text(trace), flags=re.M)[1:]:
+        if "TYPE_SLICE_BEGIN" in packet:
+            writer = re.search(r"trusted_packet_sequence_id: (\d+)", packet)[1]
+            slices[writer] = slices.get(writer, 0) + 1
+    return slices

@@ -37,8 +37,8 @@ class Neighbour:
 
     def judge(self, verdict, trace, loses):
         numbers = Numbers(trace)
-        print(f"       ours: {self.said['packets']} packets written, {self.said['lost']} packets and "
-              f"events lost in memory; {numbers.there} packets there, {numbers.gaps} gaps told")
+        print(f"       ours: {self.said['packets']} packets written, {self.said['lost']} packets "
+              f"and events lost; {numbers.there} packets there, {numbers.gaps} gaps told")
         verdict.check("what is missing of ours is told, and nothing came twice",
                       not numbers.unexplained, str(numbers.unexplained[:5]))
         if loses:

@@ -299,10 +299,9 @@ static enum tw_wake urgency(const struct tw_arbiter *a, size_t n_chunks, size_t 
 }
 
 /* A lock, and not a queue without one: it is held for a copy of some words, once a chunk, which is
- * once in hundreds of packets, and patches have to find the chunks they are for. Eight threads that
- * do nothing but write take no more of a processor for each event than one
- * (bench/bench_producer.c).
- */
+ * once in hundreds of packets, and patches have to find the chunks they are for. What many threads
+ * that do nothing but write take of a processor for each event is what bench/bench_producer.c
+ * prints beside one's. */
 void tw_arbiter_return(struct tw_arbiter *arbiter, const struct tw_move *chunk, uint8_t flags)
 {
     struct tw_move move = *chunk;

@@ -9,11 +9,9 @@
 
 #include "base/clock.h"
 #include "base/req.h"
-#include "producer/packet_put.h"
 
 /* Field numbers of TracePacket and what it holds, and values. */
 enum {
-    PACKET_SEQUENCE_FLAGS = 13,
     PACKET_DEFAULTS = 59,
     DEFAULTS_TRACK_EVENT = 11,
     DEFAULTS_CLOCK_ID = 58,
@@ -26,9 +24,6 @@ enum {
     THREAD_PID = 1,
     THREAD_TID = 2,
     THREAD_NAME = 5,
-
-    SEQ_INCREMENTAL_STATE_CLEARED = 1,
-    SEQ_NEEDS_INCREMENTAL_STATE = 2,
     THREAD_NAME_MAX = 16, /* bytes with the NUL, as prctl says */
 };
 
@@ -69,38 +64,18 @@ void tw_event_sequence_free(struct tw_event_sequence *sequence)
 
 /* ---- who we are ---- */
 
-/* As nearly all packets begin. False: the packet has to go another way. */
-static bool put_now(struct tw_event_sequence *ev, uint64_t now_ns)
-{
-    struct tw_trace_writer *w = ev->writer;
-    uint64_t ticks;
-    uint8_t *p = w->p;
-
-    if (!tw_packet_has_room(w, 2 * TW_RAW_FIELD_MAX) ||
-        !tw_event_clock_next(&ev->clock, now_ns, &ticks))
-        return false;
-    p = tw_raw_field(p, TW_PACKET_TIMESTAMP, TW_WIRE_VARINT, ticks);
-    w->p = tw_raw_field(p, PACKET_SEQUENCE_FLAGS, TW_WIRE_VARINT, SEQ_NEEDS_INCREMENTAL_STATE);
-    return true;
-}
-
 void tw_sequence_begin_packet(struct tw_event_sequence *ev, const struct tw_extra *at)
 {
     REQ("TW-EVT-010");
     REQ("TW-EVT-060");
-    uint64_t now_ns;
-
     tw_writer_begin(ev->writer);
     if (at) {
         tw_writer_u64(ev->writer, TW_PACKET_TIMESTAMP, at->number);
         tw_writer_u64(ev->writer, TW_PACKET_TIMESTAMP_CLOCK_ID, at->clock);
     } else {
-        now_ns = tw_clock_ns(CLOCK_BOOTTIME);
-        if (__builtin_expect(put_now(ev, now_ns), 1))
-            return;
-        tw_event_clock_stamp(&ev->clock, ev->writer, now_ns);
+        tw_event_clock_stamp(&ev->clock, ev->writer, tw_clock_ns(CLOCK_BOOTTIME));
     }
-    tw_writer_u64(ev->writer, PACKET_SEQUENCE_FLAGS, SEQ_NEEDS_INCREMENTAL_STATE);
+    tw_writer_u64(ev->writer, TW_PACKET_SEQUENCE_FLAGS, TW_SEQUENCE_NEEDED);
 }
 
 /* From here on nothing counts that the sequence was told before. */
@@ -118,7 +93,7 @@ static int clear_state(struct tw_event_sequence *ev)
     tw_writer_begin(w);
     tw_writer_u64(w, TW_PACKET_TIMESTAMP, now);
     tw_writer_u64(w, TW_PACKET_TIMESTAMP_CLOCK_ID, TW_CLOCK_BOOTTIME);
-    tw_writer_u64(w, PACKET_SEQUENCE_FLAGS, SEQ_INCREMENTAL_STATE_CLEARED);
+    tw_writer_u64(w, TW_PACKET_SEQUENCE_FLAGS, TW_SEQUENCE_CLEARED);
     tw_writer_nest(w, PACKET_DEFAULTS);
     tw_writer_u64(w, DEFAULTS_CLOCK_ID, ev->clock.id);
     tw_writer_nest(w, DEFAULTS_TRACK_EVENT);

@@ -17,6 +17,7 @@
 enum {
     TW_PACKET_TRACK_EVENT = 11,
     TW_PACKET_INTERNED_DATA = 12,
+    TW_PACKET_SEQUENCE_FLAGS = 13,
     TW_PACKET_TRACK_DESCRIPTOR = 60,
     TW_TRACK_UUID = 1,
     TW_TRACK_NAME = 2,
@@ -25,6 +26,12 @@ enum {
     TW_INTERNED_CATEGORIES = 1,
     TW_INTERNED_NAMES = 2,
     TW_INTERNED_ANNOTATION_NAMES = 3,
+};
+
+/* Values of TW_PACKET_SEQUENCE_FLAGS. */
+enum {
+    TW_SEQUENCE_CLEARED = 1, /* forget what you have been told */
+    TW_SEQUENCE_NEEDED = 2,  /* cannot be read without it */
 };
 
 /* Tracks of the program that a sequence remembers to have described; a power of two. One that was
@@ -65,16 +72,18 @@ void tw_event_sequence_free(struct tw_event_sequence *sequence);
 /* Tells it all anew. */
 TW_MUST_USE int tw_sequence_begin_state(struct tw_event_sequence *ev);
 
-/* Makes sure that the sequence knows what every event builds on. As tw_writer_end(). */
+/* Whether the sequence knows what every event builds on. */
+static inline bool tw_sequence_has_state(const struct tw_event_sequence *ev)
+{
+    return ev->has_state && ev->state_lost == ev->writer->stats.lost &&
+           ev->state_generation ==
+               atomic_load_explicit(&ev->instance->generation, memory_order_relaxed);
+}
+
+/* Makes sure of it. As tw_writer_end(). */
 TW_MUST_USE static inline int tw_sequence_ensure_state(struct tw_event_sequence *ev)
 {
-    uint32_t generation = atomic_load_explicit(&ev->instance->generation, memory_order_relaxed);
-
-    if (__builtin_expect(ev->has_state && ev->state_generation == generation &&
-                             ev->state_lost == ev->writer->stats.lost,
-                         1))
-        return 0;
-    return tw_sequence_begin_state(ev);
+    return tw_sequence_has_state(ev) ? 0 : tw_sequence_begin_state(ev);
 }
 
 /* Begins a packet that builds on it. at: when it was, or NULL: now. */

@@ -123,7 +123,8 @@ static struct tw_instance *ref_instance(struct tw_events *e, unsigned slot)
 
 /* A sequence for whichever session has the slot now. TW_E_CLOSED: it has ended since its bit was
  * looked at. */
-static int begin_sequence(struct tw_events *e, struct place *place, unsigned slot)
+__attribute__((noinline)) static int begin_sequence(struct tw_events *e, struct place *place,
+                                                    unsigned slot)
 {
     struct tw_instance *in;
     int r = TW_E_CLOSED;
@@ -166,7 +167,9 @@ static void write_to(struct tw_events *e, struct thread *t, uint32_t sessions,
     for (; sessions; sessions &= sessions - 1) {
         int r = t ? write_for(e, t, (unsigned)__builtin_ctz(sessions), event) : -ENOMEM;
 
-        if (r && r != TW_E_CLOSED && r != TW_E_NOT_FOUND)
+        if (TW_LIKELY(!r))
+            continue;
+        if (r != TW_E_CLOSED && r != TW_E_NOT_FOUND)
             count(&e->lost, 1);
     }
 }
@@ -261,8 +264,10 @@ static void on_thread_exit(void *arg)
 
 /* ---- the calls ---- */
 
-static void write_event(const struct tw_category *category, const struct tw_event *event)
+void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
+                    const struct tw_extra *extras, size_t n_extras)
 {
+    const struct tw_event event = {type, category, name, extras, n_extras};
     uint32_t sessions = __atomic_load_n(&category->sessions, __ATOMIC_ACQUIRE);
     struct tw_events *e = category->events;
     struct thread *t;
@@ -272,13 +277,7 @@ static void write_event(const struct tw_category *category, const struct tw_even
     t = this_thread(e);
     if (t && tw_signal_ring_waits(&t->signals))
         write_own_signals(t);
-    write_to(e, t, sessions, event);
-}
-
-void tw_event_write(const struct tw_category *category, enum tw_event_type type, const char *name,
-                    const struct tw_extra *extras, size_t n_extras)
-{
-    write_event(category, &(struct tw_event){type, category, name, extras, n_extras});
+    write_to(e, t, sessions, &event);
 }
 
 void tw_event_begin(const struct tw_category *category, const char *name)

@@ -29,7 +29,7 @@ static inline struct tw_interned *tw_interned_at(struct tw_intern_table *table, 
     size_t i = (size_t)(hash >> (64 - TW_INTERN_BITS));
 
     /* Ends because the table is never full. */
-    while (table->slot[i].text && table->slot[i].text != text)
+    while (table->slot[i].text != text && table->slot[i].text)
         i = (i + 1) % TW_INTERN_SLOTS;
     return &table->slot[i];
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An event as a packet. Most are a few numbers, once the sequence knows the strings: the time, the
- * category, the name. So these are put together first, and written at once.
+ * category, the name. So these are written at once, and whatever is more, or not as usual, goes the
+ * long way.
  */
 #include "producer/track_event.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/req.h"
 #include "producer/category_rules.h"
 #include "producer/packet_put.h"
@@ -57,36 +59,42 @@ void tw_put_string(struct tw_trace_writer *w, struct tw_intern_table *table, uin
         tw_writer_bytes(w, text_field, text);
 }
 
-/* An event, and what it is written with. */
+/* What of an event is a number; 0: none, or none yet. */
+struct numbers {
+    enum tw_event_type type;
+    uint32_t category_iid, name_iid;
+    uint64_t track; /* 0: the thread's */
+};
+
+/* Numbers of what the sequence has been told of. */
+static inline void look_up(struct tw_event_sequence *ev, const struct tw_category *category,
+                           const char *name, struct numbers *n)
+{
+    if (category && !category->is_group)
+        n->category_iid = tw_interned(&ev->categories, category->name);
+    if (name)
+        n->name_iid = tw_interned(&ev->names, name);
+}
+
+/* An event that is more than numbers, and what it is written with. */
 struct writing {
     struct tw_event_sequence *ev;
     const struct tw_event *event;
     struct tw_event_said said;
-    const char *category, *name;     /* static, and to be interned; NULL: none */
-    uint32_t category_iid, name_iid; /* 0: not one number, or none yet */
-    uint64_t track;                  /* 0: the thread's */
+    const struct tw_category *category; /* to be interned, or NULL */
+    const char *name;                   /* the same */
+    struct numbers numbers;
 };
 
-static void look_up(struct writing *x)
+static struct tw_bytes categories_of(const struct writing *x)
 {
-    struct tw_event_sequence *ev = x->ev;
-
-    if (x->category && !x->event->category->is_group)
-        x->category_iid = tw_interned(&ev->categories, x->category);
-    if (x->name)
-        x->name_iid = tw_interned(&ev->names, x->name);
-}
-
-static bool is_known(const struct writing *x)
-{
-    return (!x->category || x->category_iid) && (!x->name || x->name_iid) &&
-           x->event->n_extras == 0;
+    return tw_bytes_of_str(x->category && x->category->name ? x->category->name : "");
 }
 
 /* Into interned_data, whatever the sequence has not been told of. */
 static void tell_of_strings(struct writing *x)
 {
-    struct tw_bytes rest = tw_bytes_of_str(x->category ? x->category : ""), part;
+    struct tw_bytes rest = categories_of(x), part;
     struct tw_event_sequence *ev = x->ev;
     bool open = false;
 
@@ -102,7 +110,7 @@ static void tell_of_strings(struct writing *x)
 static void put_categories(struct writing *x)
 {
     REQ("TW-EVT-004");
-    struct tw_bytes rest = tw_bytes_of_str(x->category ? x->category : ""), part;
+    struct tw_bytes rest = categories_of(x), part;
     struct tw_event_sequence *ev = x->ev;
 
     if (x->said.category)
@@ -124,32 +132,19 @@ static void put_name(struct writing *x)
 
 /* ---- numbers ---- */
 
-/* Those of an event: type, category, name and track. Their size takes one byte. */
-enum { HEAD_MAX = 4 * TW_RAW_FIELD_MAX };
+enum { NUMBERS_MAX = 4 * TW_RAW_FIELD_MAX }; /* bytes */
 
-_Static_assert(HEAD_MAX < 0x80, "a varint of one byte");
-
-/* Where the next byte goes; HEAD_MAX at most. */
-static uint8_t *put_head(uint8_t *p, const struct writing *x)
+/* Where the next byte goes. */
+static inline uint8_t *put_numbers(uint8_t *p, const struct numbers *n)
 {
-    p = tw_raw_field(p, EVENT_TYPE, TW_WIRE_VARINT, x->event->type);
-    if (x->category_iid)
-        p = tw_raw_field(p, EVENT_CATEGORY_IIDS, TW_WIRE_VARINT, x->category_iid);
-    if (x->name_iid)
-        p = tw_raw_field(p, EVENT_NAME_IID, TW_WIRE_VARINT, x->name_iid);
-    if (x->track)
-        p = tw_raw_field(p, EVENT_TRACK_UUID, TW_WIRE_VARINT, x->track);
+    p = tw_raw_field(p, EVENT_TYPE, TW_WIRE_VARINT, n->type);
+    if (n->category_iid)
+        p = tw_raw_field(p, EVENT_CATEGORY_IIDS, TW_WIRE_VARINT, n->category_iid);
+    if (n->name_iid)
+        p = tw_raw_field(p, EVENT_NAME_IID, TW_WIRE_VARINT, n->name_iid);
+    if (n->track)
+        p = tw_raw_field(p, EVENT_TRACK_UUID, TW_WIRE_VARINT, n->track);
     return p;
-}
-
-/* An event that is all numbers, where there is room for it. */
-static void write_head(struct writing *x)
-{
-    struct tw_trace_writer *w = x->ev->writer;
-    uint8_t *p = tw_raw_varint(w->p, TW_PACKET_TRACK_EVENT << 3 | TW_WIRE_LEN), *size = p++;
-
-    w->p = put_head(p, x);
-    *size = (uint8_t)(w->p - p);
 }
 
 static void put_value(struct tw_trace_writer *w, const struct tw_extra *value)
@@ -160,36 +155,24 @@ static void put_value(struct tw_trace_writer *w, const struct tw_extra *value)
         tw_writer_fixed64(w, EVENT_DOUBLE_COUNTER_VALUE, value->number);
 }
 
-/* Whatever is more than numbers. */
-static void write_whole(struct writing *x)
+static int write_whole(struct writing *x)
 {
     struct tw_trace_writer *w = x->ev->writer;
-    uint8_t head[HEAD_MAX];
+    uint8_t numbers[NUMBERS_MAX];
 
+    tw_sequence_begin_packet(x->ev, x->said.at);
     tell_of_strings(x);
-    look_up(x);
+    look_up(x->ev, x->category, x->name, &x->numbers);
     tw_writer_nest(w, TW_PACKET_TRACK_EVENT);
-    tw_trace_writer_put(w, head, (size_t)(put_head(head, x) - head));
-    if (!x->category_iid)
+    tw_trace_writer_put(w, numbers, (size_t)(put_numbers(numbers, &x->numbers) - numbers));
+    if (!x->numbers.category_iid)
         put_categories(x);
-    if (!x->name_iid)
+    if (!x->numbers.name_iid)
         put_name(x);
     if (x->said.value)
         put_value(w, x->said.value);
     tw_extras_put(x->ev, x->event);
     tw_writer_unnest(w);
-}
-
-static int write_event(struct writing *x)
-{
-    struct tw_trace_writer *w = x->ev->writer;
-
-    look_up(x);
-    tw_sequence_begin_packet(x->ev, x->said.at);
-    if (__builtin_expect(is_known(x) && tw_packet_has_room(w, 2 + HEAD_MAX), 1))
-        write_head(x);
-    else
-        write_whole(x);
     return tw_writer_end(w);
 }
 
@@ -209,7 +192,7 @@ static int read_extras(struct writing *x)
 
     x->said = tw_extras_said(event);
     if (x->said.track)
-        r = tw_event_track(x->ev, x->said.track, &x->track);
+        r = tw_event_track(x->ev, x->said.track, &x->numbers.track);
     if (x->said.name)
         x->name = NULL;
     if (x->said.category)
@@ -217,22 +200,80 @@ static int read_extras(struct writing *x)
     return r;
 }
 
-static bool has_category(const struct tw_event *event)
+/* NULL: it says none. */
+static inline const struct tw_category *category_of(const struct tw_event *event)
 {
-    return event->category &&
-           (event->type == TW_EVENT_SLICE_BEGIN || event->type == TW_EVENT_MOMENT);
+    bool says = event->type == TW_EVENT_SLICE_BEGIN || event->type == TW_EVENT_MOMENT;
+
+    return says ? event->category : NULL;
+}
+
+/* Not inline: the usual way would clear its part of the stack, too. */
+__attribute__((noinline)) static int write_long(struct tw_event_sequence *ev,
+                                                const struct tw_event *event)
+{
+    struct writing x = {.ev = ev,
+                        .event = event,
+                        .category = category_of(event),
+                        .name = event->name,
+                        .numbers = {.type = event->type}};
+    int r = tw_sequence_ensure_state(ev);
+
+    if (!r)
+        r = read_extras(&x);
+    if (r)
+        return r;
+    return !x.said.category || is_wanted(ev, x.said.category) ? write_whole(&x) : TW_E_NOT_FOUND;
+}
+
+/* ---- the usual way ---- */
+
+/* Time, flags, and the event with its tag and size: each size takes one byte. */
+enum { PACKET_MAX = 3 * TW_RAW_FIELD_MAX + NUMBERS_MAX };
+
+_Static_assert(PACKET_MAX < 0x80, "varints of one byte");
+
+static uint8_t *put_packet(uint8_t *p, uint64_t ticks, const struct numbers *numbers)
+{
+    REQ("TW-EVT-010");
+    uint8_t *size;
+
+    p = tw_raw_field(p, TW_PACKET_TIMESTAMP, TW_WIRE_VARINT, ticks);
+    p = tw_raw_field(p, TW_PACKET_SEQUENCE_FLAGS, TW_WIRE_VARINT, TW_SEQUENCE_NEEDED);
+    size = tw_raw_varint(p, TW_PACKET_TRACK_EVENT << 3 | TW_WIRE_LEN);
+    p = put_numbers(size + 1, numbers);
+    *size = (uint8_t)(p - size - 1);
+    return p;
+}
+
+static bool write_numbers(struct tw_event_sequence *ev, const struct numbers *numbers,
+                          uint64_t now_ns)
+{
+    uint64_t ticks;
+
+    if (!tw_packet_fits(ev->writer, PACKET_MAX) || !tw_event_clock_next(&ev->clock, now_ns, &ticks))
+        return false;
+    tw_packet_done(ev->writer, put_packet(tw_packet_at(ev->writer), ticks, numbers));
+    return true;
+}
+
+/* An event without extras. False: it is more than numbers, or does not fit, and nothing is written.
+ * The clock comes first: a processor finishes all that is in front of it before it goes on, and so
+ * the less is there, the more it does at once. */
+static bool write_short(struct tw_event_sequence *ev, const struct tw_event *event)
+{
+    uint64_t now_ns = tw_clock_ns(CLOCK_BOOTTIME);
+    const struct tw_category *category = category_of(event);
+    struct numbers numbers = {.type = event->type};
+
+    look_up(ev, category, event->name, &numbers);
+    return tw_sequence_has_state(ev) && (!category || numbers.category_iid) &&
+           (!event->name || numbers.name_iid) && write_numbers(ev, &numbers, now_ns);
 }
 
 int tw_track_event(struct tw_event_sequence *ev, const struct tw_event *event)
 {
-    struct writing x = {.ev = ev, .event = event, .name = event->name};
-    int r = tw_sequence_ensure_state(ev);
-
-    if (has_category(event))
-        x.category = event->category->name;
-    if (!r && event->n_extras > 0)
-        r = read_extras(&x);
-    if (r)
-        return r;
-    return !x.said.category || is_wanted(ev, x.said.category) ? write_event(&x) : TW_E_NOT_FOUND;
+    if (TW_LIKELY(event->n_extras == 0 && write_short(ev, event)))
+        return 0;
+    return write_long(ev, event);
 }

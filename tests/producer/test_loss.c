@@ -199,6 +199,18 @@ static void note_loss(struct writer *writers, uint32_t n, const struct packet *p
             writers[i].told = true;
 }
 
+/* That was before the writer's sequence was known. */
+static bool told_before(const struct rig_trace *trace, size_t end, uint64_t sequence)
+{
+    for (size_t i = 0; i < end; i++) {
+        struct packet p = read_packet(trace->packets[i]);
+
+        if (!p.is_ours && p.dropped && p.sequence == sequence)
+            return true;
+    }
+    return false;
+}
+
 static void read_all(struct stage *s, struct writer *writers, const struct setting *setting)
 {
     struct rig_trace trace;
@@ -211,6 +223,8 @@ static void read_all(struct stage *s, struct writer *writers, const struct setti
 
         if (p.is_ours) {
             assert_true(p.writer < setting->threads);
+            if (writers[p.writer].n == 0)
+                writers[p.writer].told = told_before(&trace, i, p.sequence);
             check_packet(&writers[p.writer], &p);
         } else if (p.dropped) {
             note_loss(writers, setting->threads, &p);

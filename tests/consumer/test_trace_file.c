@@ -102,7 +102,7 @@ static void what_is_not_whole_stays_beside_its_name(void **state)
 {
     struct tw_trace_file *file;
     char other[NAME_MAX + 1];
-    int at, length;
+    int at = 0, length = 0;
 
     (void)state;
     place_put_old();

@@ -34,6 +34,7 @@ struct thread {
 };
 
 struct tw_events {
+    uint64_t number; /* no other of the process has had it, or will; from 1 */
     struct tw_events_config config;
     struct tw_event_process process;
     struct tw_categories *categories;
@@ -104,11 +105,26 @@ static struct thread *new_thread(struct tw_events *e)
     return t;
 }
 
-static struct thread *this_thread(struct tw_events *e)
+/* Where a thread was found last: the key takes longer to ask. */
+static _Thread_local struct {
+    uint64_t number; /* of the tw_events, whose address may be another's by now; 0: none */
+    struct thread *thread;
+} last;
+
+__attribute__((noinline)) static struct thread *find_thread(struct tw_events *e)
 {
     struct thread *t = pthread_getspecific(e->key);
 
-    return t ? t : new_thread(e);
+    if (!t)
+        t = new_thread(e);
+    last.number = t ? e->number : 0;
+    last.thread = t;
+    return t;
+}
+
+static inline struct thread *this_thread(struct tw_events *e)
+{
+    return TW_LIKELY(last.number == e->number) ? last.thread : find_thread(e);
 }
 
 static struct tw_instance *ref_instance(struct tw_events *e, unsigned slot)
@@ -251,6 +267,7 @@ static void on_thread_exit(void *arg)
 {
     struct thread *t = arg;
 
+    last.number = 0;
     if (in_child(t->owner))
         return; /* the list may be half changed */
     pthread_mutex_lock(&t->owner->lock);
@@ -380,6 +397,7 @@ void tw_events_flush(struct tw_events *events)
 
 int tw_events_make(struct tw_events **ret_events, const struct tw_events_config *config)
 {
+    static _Atomic uint64_t numbers;
     struct tw_events *e = calloc(1, sizeof(*e));
     int r;
 
@@ -391,6 +409,7 @@ int tw_events_make(struct tw_events **ret_events, const struct tw_events_config 
     }
     pthread_mutex_init(&e->lock, NULL);
     e->pid = getpid();
+    e->number = atomic_fetch_add(&numbers, 1) + 1;
     r = tw_categories_new(&e->categories, config->categories, config->n_categories);
     if (r) {
         tw_events_free(e);

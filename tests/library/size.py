@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 TEXT_MAX = 100 * 1024  # bytes
-MAY_LOAD = {"libc.so.6"}  # which has the threads too
+# The C library, which has the threads too, and its loader, which has thread-local variables.
+MAY_LOAD = re.compile(r"libc\.so\.6|ld-linux.*\.so\.\d")
 
 
 def output_of(*command):
@@ -37,7 +38,7 @@ def main():
     fine = [
         check(text <= TEXT_MAX, f"text: {text} bytes, at most {TEXT_MAX}; data {data}, zeros {bss}, "
                                 f"a file of {on_disk}"),
-        check(loads == MAY_LOAD, f"loads {', '.join(sorted(loads))}"),
+        check(all(map(MAY_LOAD.fullmatch, loads)), f"loads {', '.join(sorted(loads))}"),
     ]
     return 0 if all(fine) else 1
 

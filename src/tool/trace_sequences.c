@@ -143,7 +143,8 @@ static uint64_t hash_of(struct tw_bytes packet)
     return hash;
 }
 
-/* Two packets of a writer may be alike, but not when each says its own time. */
+/* Two packets of a writer may be alike, but not when each says its own time. Slices may end in the
+ * same tick, and then their ends are. */
 static void check_repeated(struct tw_survey *s, struct tw_survey_sequence *sequence,
                            struct tw_bytes packet, const struct tw_packet_facts *facts)
 {
@@ -151,7 +152,8 @@ static void check_repeated(struct tw_survey *s, struct tw_survey_sequence *seque
     uint32_t clock = facts->clock ? facts->clock : sequence->default_clock;
 
     if (facts->has_timestamp && facts->timestamp && clock < TW_SURVEY_CLOCKS_MAX &&
-        sequence->packets > 0 && hash == sequence->last_hash)
+        facts->kind != TW_PACKET_TRACK_EVENT && sequence->packets > 0 &&
+        hash == sequence->last_hash)
         tw_survey_find(s, TW_FIND_REPEATED, facts);
     sequence->last_hash = hash;
 }

@@ -115,6 +115,8 @@ static const struct {
     {TW_FINDINGS, 0,
      RIGHT(WRITER(2, "timestamp: 5") WRITER(3, "timestamp: 5") WRITER(2, "timestamp: 6"))},
     {TW_FINDINGS, 0, RIGHT(WRITER(2, "timestamp: 0") WRITER(2, "timestamp: 0"))},
+    {TW_FINDINGS, 0,
+     RIGHT(WRITER(2, "timestamp: 5 track_event {}") WRITER(2, "timestamp: 5 track_event {}"))},
     {TW_FIND_NUMBERS, 1,
      RIGHT(WRITER(2, "for_testing { counter: 4 }") WRITER(2, "for_testing { counter: 6 }"))},
     {TW_FIND_NUMBERS, 1,

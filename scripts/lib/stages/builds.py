@@ -10,6 +10,7 @@ def stage_release():
         ctest("release", "-L", "release|corpus")
 
 
-@stage(11, "clang", "release build, clang")
+# The stages msan and fuzz are clang's, too, and say what it thinks of the sources.
+@stage(61, "clang", "release build, clang", long=True)
 def stage_clang():
     build("release-clang")

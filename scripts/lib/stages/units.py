@@ -64,7 +64,7 @@ def stage_msan():
         ctest("msan", "-LE", NOT_HERE, prefix=without_aslr(), suffix=" (msan)")
 
 
-@stage(24, "m32", "the corpus on 32 bits")
+@stage(62, "m32", "the corpus on 32 bits", long=True)
 def stage_m32():
     if build("m32", target="fuzzers"):
         ctest("m32", "-L", "corpus", prefix=without_aslr(), suffix=" (32-bit)")

@@ -106,10 +106,12 @@ static struct thread *new_thread(struct tw_events *e)
 }
 
 /* Where a thread was found last: the key takes longer to ask. */
-static _Thread_local struct {
+struct found {
     uint64_t number; /* of the tw_events, whose address may be another's by now; 0: none */
     struct thread *thread;
-} last;
+};
+
+static _Thread_local struct found last;
 
 __attribute__((noinline)) static struct thread *find_thread(struct tw_events *e)
 {

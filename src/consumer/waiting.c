@@ -201,7 +201,7 @@ static int copy_fd(int fd, int *ret_copy)
 
 static int enable(struct tw_consumer *consumer, struct tw_bytes config, int fd, struct waiting *w)
 {
-    int copy, rc = copy_fd(fd, &copy);
+    int copy = -1, rc = copy_fd(fd, &copy);
 
     if (rc)
         return rc;
@@ -214,7 +214,7 @@ static int enable(struct tw_consumer *consumer, struct tw_bytes config, int fd, 
 static int clone_session(struct tw_consumer *consumer, const struct tw_clone_args *args, int fd,
                          struct waiting *w)
 {
-    int copy, rc = copy_fd(fd, &copy);
+    int copy = -1, rc = copy_fd(fd, &copy);
 
     if (rc)
         return rc;

@@ -17,22 +17,23 @@ enum {
     FIELD_FIRST_PACKET_ON_SEQUENCE = 87,
 };
 
-static int map_writer(struct tw_trace_writer **ret_writer)
+/* NULL with errno. */
+static struct tw_trace_writer *map_writer(void)
 {
     REQ("TW-SHM-070");
-    void *p = mmap(NULL, sizeof(**ret_writer), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
-    int r;
+    void *p = mmap(NULL, sizeof(struct tw_trace_writer), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int error;
 
     if (p == MAP_FAILED)
-        return -errno;
-    if (madvise(p, sizeof(**ret_writer), MADV_WIPEONFORK)) {
-        r = -errno; /* without that a child could write into what is its parent's */
-        munmap(p, sizeof(**ret_writer));
-        return r;
+        return NULL;
+    if (madvise(p, sizeof(struct tw_trace_writer), MADV_WIPEONFORK)) {
+        error = errno; /* without that a child could write into what is its parent's */
+        munmap(p, sizeof(struct tw_trace_writer));
+        errno = error;
+        return NULL;
     }
-    *ret_writer = p;
-    return 0;
+    return p;
 }
 
 static void unmap_writer(struct tw_trace_writer *w)
@@ -43,11 +44,11 @@ static void unmap_writer(struct tw_trace_writer *w)
 int tw_trace_writer_new(struct tw_trace_writer **ret_writer, struct tw_arbiter *arbiter,
                         uint32_t target_buffer, enum tw_exhausted policy)
 {
-    struct tw_trace_writer *w = NULL;
-    int r = map_writer(&w);
+    struct tw_trace_writer *w = map_writer();
+    int r;
 
-    if (r)
-        return r;
+    if (!w)
+        return -errno;
     r = tw_arbiter_add_writer(arbiter, target_buffer, &w->reg);
     if (r) {
         unmap_writer(w);
